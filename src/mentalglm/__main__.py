@@ -1,0 +1,5 @@
+"""`python -m mentalglm`."""
+
+from mentalglm.cli import main
+
+main()

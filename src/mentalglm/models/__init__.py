@@ -1,0 +1,97 @@
+"""The models of the series. A model answers posts and knows nothing of where they come from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from mentalglm.errors import UserError
+
+if TYPE_CHECKING:
+    from mentalglm.schema import Post
+
+Record = dict[str, Any]
+_ONLY_MINI = "use --model mini (from Python: mentalglm.load('mini')), the only model of this version"
+
+
+@runtime_checkable
+class Model(Protocol):
+    """What every model of the series can do."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def revision(self) -> str: ...
+
+    def analyze(
+        self, posts: Iterable[Post | str], *, tasks: Sequence[str] | None = None, lang: str = "zh"
+    ) -> Iterator[Record]:
+        """One record a post, lazily and in input order; a post that cannot be analysed is a record with its error."""
+        ...
+
+
+def recall_of(operating_point: str) -> float:
+    """The recall that `recall=0.95` asks for. Raises UserError for anything else."""
+    found = re.fullmatch(r"recall=(0?\.\d+|\d+(?:\.\d+)?%)", operating_point.strip())
+    value = 0.0
+    if found:
+        value = float(found[1].rstrip("%")) / (100 if found[1].endswith("%") else 1)
+    if not 0 < value < 1:
+        raise UserError(f"no operating point {operating_point!r}", "write the recall to keep, as in recall=0.95")
+    return value
+
+
+def load(
+    spec: str = "mini",
+    *,
+    threads: int | None = None,
+    base_url: str | None = None,
+    prevalence: float | None = None,
+    operating_point: str | None = None,
+) -> Model:
+    """The model that `spec` names.
+
+    threads: how many threads it may use (None: its own choice); prevalence: the share of `high` among the posts that
+    are read, to which the probabilities are corrected; operating_point: `recall=0.95` trades precision for recall.
+    Raises UserError for an unknown spec or a value out of range, MissingError where a file of the model is not there.
+    """
+    check(spec, threads=threads, base_url=base_url, prevalence=prevalence, operating_point=operating_point)
+    from mentalglm.models.mini import Mini  # here: numpy and onnxruntime load with it
+
+    return Mini(threads=threads, prevalence=prevalence, operating_point=operating_point)
+
+
+def check(
+    spec: str,
+    *,
+    threads: int | None = None,
+    base_url: str | None = None,
+    prevalence: float | None = None,
+    operating_point: str | None = None,
+) -> None:
+    """Raises UserError for what `load` would not take, and loads nothing."""
+    if threads is not None and threads < 1:
+        raise UserError(f"--threads {threads} is less than one", "give 1 or more")
+    if prevalence is not None and not 0 < prevalence < 1:
+        raise UserError(f"--prevalence {prevalence:g} is no share", "give the share of high-risk posts, such as 0.01")
+    if operating_point is not None:
+        recall_of(operating_point)
+    if spec != "mini":
+        raise UserError(_unknown(spec), _ONLY_MINI)
+    if base_url is not None:
+        raise UserError("--base-url goes with a remote model, and mini runs on this machine", "leave it out")
+
+
+def _unknown(spec: str) -> str:
+    """Why `spec` is not a model of this version."""
+    if spec.startswith("api:"):
+        return f"this version has no remote models ({spec!r})"
+    if spec.startswith("cascade:"):
+        return f"this version has no cascades ({spec!r})"
+    if spec in ("nano", "9b", "9b-chat"):
+        return f"this version does not have the model {spec!r} yet"
+    if "/" in spec or spec.startswith("."):
+        return f"this version loads no model from a folder or hub ({spec!r})"
+    return f"no model {spec!r}"

@@ -1,0 +1,128 @@
+"""`mini`, the embedded model: a small encoder and hashed n-grams, on numpy, onnxruntime and tokenizers alone."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mentalglm import tasks as task_list
+from mentalglm.errors import MissingError, UserError
+from mentalglm.explain import explain
+from mentalglm.schema import Post, Record, error_record, ok_record
+from mentalglm.tasks import Lang, Task
+from mentalglm.text import clean
+
+from .decide import Constants, constants, risk_rule
+from .ngrams import Linear
+from .parts import Parts, parts
+from .answer import Answers
+from .reader import Reader
+
+WEIGHTS = Path(__file__).with_name("weights")
+CHUNK = 128  # posts that are read together, so that texts of one length share a call
+
+__all__ = ["Mini"]
+
+
+class Mini:
+    """The embedded model. Raises MissingError where a file of the model is missing or is not the one that was shipped."""
+
+    def __init__(
+        self,
+        *,
+        threads: int | None = None,
+        prevalence: float | None = None,
+        operating_point: str | None = None,
+        folder: Path = WEIGHTS,
+    ) -> None:
+        from mentalglm.models import recall_of
+
+        sums = check_files(folder)
+        raw: dict[str, Any] = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
+        self.name: str = raw["name"]
+        self.revision = hashlib.sha256("".join(sorted(sums.values())).encode()).hexdigest()[:12]
+        self.constants: Constants = constants(raw)
+        recall = recall_of(operating_point) if operating_point else None
+        self.risk = risk_rule(self.constants, prevalence, recall)
+        self.linear = load_linear(folder / "ngrams.npz")
+        self.reader = Reader(folder, threads)
+
+    def analyze(
+        self, posts: Iterable[Post | str], *, tasks: Sequence[str] | None = None, lang: str = "zh"
+    ) -> Iterator[Record]:
+        """One record a post, lazily and in input order. A plain text gets its number, from 1, as id."""
+        if lang not in ("zh", "en"):
+            raise UserError(f"no language {lang!r}", "use zh or en")
+        language: Lang = "en" if lang == "en" else "zh"
+        chosen = [task_list.load(name) for name in tasks] if tasks else task_list.all_tasks()
+        numbered = (Post(str(i), p) if isinstance(p, str) else p for i, p in enumerate(posts, 1))
+        return self._records(numbered, chosen, language)
+
+    def parts(self, text: str) -> list[Parts]:
+        """Logits and shares of one text, a window each; for evaluation and tests."""
+        return parts([clean(text)], self.reader, self.linear, self.constants)[0]
+
+    def _records(self, posts: Iterator[Post], tasks: list[Task], lang: Lang) -> Iterator[Record]:
+        while chunk := list(itertools.islice(posts, CHUNK)):
+            cleaned = [clean(post.text) for post in chunk]
+            found = self._parts(cleaned)
+            for post, c, p in zip(chunk, cleaned, found, strict=True):
+                yield self._record(post, c, p, tasks, lang)
+
+    def _parts(self, cleaned: list[Any]) -> list[list[Parts] | Exception]:
+        """The parts of each text; should the model fail on one, only that one fails."""
+        try:
+            return list(parts(cleaned, self.reader, self.linear, self.constants))
+        except Exception as first:
+            if len(cleaned) == 1:
+                return [first]
+            return [x for c in cleaned for x in self._parts([c])]
+
+    def _record(self, post: Post, c: Any, p: list[Parts] | Exception, tasks: list[Task], lang: Lang) -> Record:
+        model = {"name": self.name, "revision": self.revision}
+        if isinstance(p, Exception):
+            return error_record(post.id, "model", f"the model failed on this post: {p}", model)
+        if not c.text or not p:
+            return error_record(post.id, "empty_text", "nothing to read: the text is blank", model)
+        answers = Answers(post.text, c, p, self.constants, self.risk)
+        analyses: dict[str, Any] = {}
+        for task in tasks:
+            try:
+                analysis = answers.of(task)
+                analysis["explanation"] = explain(task, analysis, post.text, lang)
+            except Exception as error:
+                analysis = {"error": {"code": "model", "message": f"the model failed on this task: {error}"}}
+            analyses[task.name] = analysis
+        if all("error" in a for a in analyses.values()):
+            error = next(iter(analyses.values()))["error"]
+            return error_record(post.id, error["code"], error["message"], model)
+        return ok_record(post.id, analyses, model, ["windows"] if len(p) > 1 else [])
+
+
+def load_linear(path: Path) -> Linear:
+    with np.load(path) as z:
+        return Linear(z["weights"], z["scale"], z["bias"], z["idf"].astype(np.float32))
+
+
+def check_files(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file of the model, compared with checksums.json. Raises MissingError."""
+    mend = "install mentalglm again: pip install --force-reinstall mentalglm"
+    try:
+        listed: dict[str, str] = json.loads((folder / "checksums.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise MissingError(f"the embedded model is not complete: no readable checksums.json in {folder}", mend) from None
+    for name, expected in listed.items():
+        try:
+            with (folder / name).open("rb") as f:
+                found = hashlib.file_digest(f, "sha256").hexdigest()
+        except OSError:
+            raise MissingError(f"the embedded model is not complete: {folder / name} cannot be read", mend) from None
+        if found != expected:
+            raise MissingError(f"the embedded model is damaged: {folder / name} is not the file that was shipped", mend)
+    return listed

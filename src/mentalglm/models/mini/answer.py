@@ -1,0 +1,172 @@
+"""The analyses of one post: each task's labels, probabilities, evidence and what else it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mentalglm import evidence
+from mentalglm.schema import Evidence
+from mentalglm.tasks import Task
+from mentalglm.text import Cleaned, sentences, to_original
+
+from .decide import (
+    ANY,
+    ATTEMPT,
+    COLUMNS,
+    DISTORTION,
+    EXPRESSION_OF_LEVEL,
+    LEVEL,
+    RISK,
+    SUBJECT,
+    Constants,
+    Risk,
+    distortions_of,
+    level_of,
+    sigmoid,
+    subject_of,
+)
+from .parts import Parts
+
+
+class Answers:
+    """`of(task)` gives the analysis without its explanation. A long post's windows are read one by one: a label holds
+    where it holds most strongly."""
+
+    def __init__(self, text: str, cleaned: Cleaned, windows: list[Parts], constants: Constants, risk: Risk) -> None:
+        self.text, self.cleaned, self.windows, self.constants, self.rule = text, cleaned, windows, constants, risk
+        self.logits = np.max([w.logits for w in windows], axis=0)
+
+    def of(self, task: Task) -> dict[str, Any]:
+        if task.name == "suicide_risk":
+            return self._risk()
+        if task.kind == "sentence":
+            return self._pathway(task)
+        return self._distortion(task)
+
+    def _risk(self) -> dict[str, Any]:
+        rule = self.rule
+        p = round(rule.probability(self.logits[RISK]), 4)
+        label = "high" if p >= rule.threshold else "low"
+        levels = [level_of(w.logits[LEVEL]) for w in self.windows]
+        deepest = int(np.argmax([sigmoid(w.logits[LEVEL]).sum() for w in self.windows]))
+        level = max(levels)
+        subject = subject_of(self.windows[deepest].logits[SUBJECT], level)
+        found: list[Evidence] = []
+        if label == "high":
+            found = self._spans("high", RISK)
+        elif level or subject == "other":
+            found = self._spans("low", *range(LEVEL.start, LEVEL.start + max(level, 1)))
+        abstained = rule.unsure_from <= p < rule.threshold or (label == "high" and not found)
+        return {
+            "labels": [label],
+            "probabilities": {"low": round(1 - p, 4), "high": p},
+            "evidence": [e.as_dict() for e in found],
+            "explanation": "",
+            "abstained": bool(abstained),
+            "level": level,
+            "expression": EXPRESSION_OF_LEVEL[level],
+            "subject": subject,
+            "past_attempt": bool(sigmoid(self.logits[ATTEMPT]) >= self.constants.raw["attempt_threshold"]),
+            **({"prevalence": rule.prevalence} if rule.prevalence is not None else {}),
+        }
+
+    def _distortion(self, task: Task) -> dict[str, Any]:
+        p = sigmoid(self.logits[DISTORTION])
+        chosen, unsure = distortions_of(p, float(sigmoid(self.logits[ANY])), self.constants)
+        found = {i: self._spans(task.keys[i], DISTORTION.start + i) for i in chosen}
+        return {
+            "labels": [task.keys[i] for i in chosen],
+            "probabilities": {k: round(float(v), 4) for k, v in zip(task.keys, p, strict=True)},
+            "evidence": [e.as_dict() for i in chosen for e in found[i]],
+            "explanation": "",
+            "abstained": bool(unsure or any(not found[i] for i in chosen)),
+        }
+
+    def _pathway(self, task: Task) -> dict[str, Any]:
+        leaves, thresholds = task.leaves, self.constants.child_thresholds
+        best: dict[str, float] = dict.fromkeys(task.keys, 0.0)
+        labels: set[str] = set()
+        found: list[Evidence] = []
+        shown: list[dict[str, Any]] = []
+        near = False
+        for start, end in sentences(self.text):
+            place = self._place(start, end)
+            if place is None:
+                continue
+            window, a, b = place
+            logits, shares = window.sentence(a, b)
+            p = sigmoid(logits)
+            chosen = [int(i) for i in np.flatnonzero(p >= thresholds)]
+            near |= bool(((p >= 0.85 * thresholds) & (p < thresholds)).any()) and not chosen
+            each = dict.fromkeys(task.keys, 0.0)
+            for leaf, value in zip(leaves, p.tolist(), strict=True):
+                each[leaf] = round(value, 4)
+                parent = task.parent(leaf)
+                if parent:
+                    each[parent] = max(each[parent], each[leaf])
+            here = _with_parents([leaves[i] for i in chosen], task)
+            shown.append({"start": start, "end": end, "labels": here, "probabilities": each})
+            labels |= set(here)
+            best = {k: max(best[k], each[k]) for k in best}
+            for i in chosen:
+                # the post's limit holds for the label; a long sentence gives its heaviest words only
+                limit = min(evidence.budget(len(self.cleaned.text)), max(2, (b - a) - 1) if b - a > 4 else b - a)
+                spans = evidence.find(shares[:, i], window.text[a:b], limit)
+                found += self._given(leaves[i], [(window, a + s, a + e) for s, e in spans])
+        kept = _within(found, evidence.budget(len(self.cleaned.text)))
+        return {
+            "labels": [k for k in task.keys if k in labels],
+            "probabilities": best,
+            "evidence": [e.as_dict() for e in kept],
+            "explanation": "",
+            "abstained": bool(near and not labels),
+            "sentences": shown,
+            "measured_on": "synthetic",
+        }
+
+    def _place(self, start: int, end: int) -> tuple[Parts, int, int] | None:
+        """The window that holds most of the sentence `start:end` of the text as given, and where in its characters."""
+        c = self.cleaned
+        a = int(np.searchsorted(c.ends, start, side="right"))
+        b = int(np.searchsorted(c.starts, end, side="left"))
+        held = [(min(b, w.window.end) - max(a, w.window.start), -k, w) for k, w in enumerate(self.windows)]
+        size, _, window = max(held, key=lambda x: x[:2])
+        if size <= 0:
+            return None
+        return window, max(a, window.window.start) - window.window.start, min(b, window.window.end) - window.window.start
+
+    def _spans(self, label: str, *columns: int) -> list[Evidence]:
+        """Evidence for `label` from the window where the mean of `columns` is largest."""
+        weights = np.zeros(COLUMNS)
+        weights[list(columns)] = 1.0 / len(columns)
+        window = max(self.windows, key=lambda w: float(w.logits @ weights))
+        spans = evidence.find(window.added(weights), window.text, evidence.budget(len(window.text)), window.edges())
+        return self._given(label, [(window, s, e) for s, e in spans])
+
+    def _given(self, label: str, spans: list[tuple[Parts, int, int]]) -> list[Evidence]:
+        """Spans of a window's characters as evidence in the text as given."""
+        out: list[Evidence] = []
+        for window, s, e in spans:
+            a, b = to_original(self.cleaned, window.window.start + s, window.window.start + e)
+            if b > a:
+                out.append(Evidence(label, a, b, self.text[a:b]))
+        return out
+
+
+def _with_parents(children: list[str], task: Task) -> list[str]:
+    whole = {*children, *(p for c in children if (p := task.parent(c)))}
+    return [k for k in task.keys if k in whole]
+
+
+def _within(found: list[Evidence], limit: int) -> list[Evidence]:
+    """A label's evidence from several sentences, shortest first, as far as the limit allows and at least one each."""
+    used: dict[str, int] = {}
+    kept: list[Evidence] = []
+    for e in sorted(found, key=lambda e: e.end - e.start):
+        size = e.end - e.start
+        if e.label not in used or used[e.label] + size <= limit:
+            used[e.label] = used.get(e.label, 0) + size
+            kept.append(e)
+    return sorted(kept, key=lambda e: (e.start, e.end, e.label))

@@ -1,0 +1,10 @@
+"""Text as the models see it, and the way back to the text as given: cleaning, masking, sentences, the content key."""
+
+from __future__ import annotations
+
+from .key import content_key
+from .mask import Masked, mask
+from .normalise import Cleaned, clean, to_original
+from .sentences import sentences
+
+__all__ = ["Cleaned", "Masked", "clean", "content_key", "mask", "sentences", "to_original"]
