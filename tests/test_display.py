@@ -37,7 +37,7 @@ def test_pieces_are_the_whole_post(post: Post) -> None:
     record = next(FakeModel().analyze([post]))
     pieces = display.pieces(record, post.text)
     assert "".join(piece.text for piece in pieces) == post.text
-    marked = {mark for piece in pieces for mark in piece.marks}
+    marked = {(mark.task, mark.label) for piece in pieces for mark in piece.marks}
     assert marked == {
         (name, e["label"])
         for name, a in record["analyses"].items()
@@ -55,7 +55,7 @@ def test_overlapping_evidence_is_cut_right(spans: list[tuple[int, int]]) -> None
     at = 0
     for piece in pieces:
         inside = {e["label"] for e in evidence if e["start"] <= at and at + len(piece.text) <= e["end"]}
-        assert {label for _, label in piece.marks} == inside
+        assert {mark.label for mark in piece.marks} == inside
         at += len(piece.text)
 
 
@@ -92,3 +92,9 @@ def test_probabilities_may_be_missing() -> None:
     record["analyses"]["suicide_risk"]["probabilities"] = None
     view = display.views(record, POSTS[3].text)[0]
     assert view.held[0].probability is None
+
+
+def test_a_long_post_read_in_windows_says_so_once() -> None:
+    record = next(FakeModel().analyze([POSTS[3]])) | {"notes": ["windows"]}
+    views = display.views(record, POSTS[3].text)
+    assert [any("windows" in note.en for note in view.notes) for view in views] == [True, False, False]

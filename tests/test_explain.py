@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-import string
 from collections import Counter
 
 import pytest
@@ -20,7 +18,9 @@ from mentalglm.text import sentences
 RISK, DISTORTION, PATHWAY = (load(n) for n in ("suicide_risk", "cognitive_distortion", "cognitive_pathway"))
 LEVELS = {"none": 0, "pain": 2, "wish": 5, "plan": 7, "imminent": 9}
 # Nothing that sounds like a diagnosis or like advice to the author.
-FORBIDDEN = re.compile(r"抑郁症|焦虑症|患者|确诊|障碍|建议你|你应该|请拨打|热线|就医|disorder|patient|you should|diagnos")
+FORBIDDEN = re.compile(
+    r"抑郁症|焦虑症|患者|确诊|障碍|建议你|你应该|请拨打|热线|就医|disorder|patient|you should|diagnos"
+)
 
 
 def evidence(text: str, label: str, *quotes: str) -> list[dict]:
@@ -179,7 +179,7 @@ class TestDistortion:
         assert "人" in said
 
     def test_many_labels_and_quotes_are_bounded(self):
-        text = "".join(f"第{n}句说了很多很多很多很多很多很多很多很多很多很多很多很多很多很多很多话呀，" for n in range(60))
+        text = "".join(f"第{n}句说了" + "很多" * 16 + "话呀，" for n in range(60))
         spans = [{"start": i * 30, "end": i * 30 + 29, "quote": text[i * 30 : i * 30 + 29]} for i in range(40)]
         found = [span | {"label": key} for key in DISTORTION.keys for span in spans]
         a = distortions(text, dict.fromkeys(DISTORTION.keys, ())) | {"evidence": found}
@@ -220,7 +220,10 @@ class TestPathway:
         assert "24 句" in said
         assert len(said) < 1200
 
-    @given(st.lists(st.sets(st.sampled_from(PATHWAY.leaves), max_size=2), min_size=5, max_size=5), st.sampled_from(["zh", "en"]))
+    @given(
+        st.lists(st.sets(st.sampled_from(PATHWAY.leaves), max_size=2), min_size=5, max_size=5),
+        st.sampled_from(["zh", "en"]),
+    )
     def test_any_labels_read_as_a_text(self, labels, lang):
         full = [sorted({x for key in ls for x in (key, key.split(".")[0])}, key=PATHWAY.keys.index) for ls in labels]
         check_text(explain(PATHWAY, pathway(FOUR, full), FOUR, lang), FOUR, lang)
@@ -251,6 +254,12 @@ def test_many_in_a_row_do_not_read_alike(lang):
     assert len({s[:12] for s in said}) >= 6
 
 
+@pytest.mark.parametrize(("lang", "word"), [("zh", "段"), ("en", "part")])
+def test_a_post_read_in_windows_says_so(lang, word):
+    assert word in explain(RISK, risk(WISH, notes=["windows"]), WISH, lang)
+    assert word not in explain(RISK, risk(WISH), WISH, lang)
+
+
 def test_the_same_post_always_reads_the_same():
     a = distortions(TestDistortion.TEXT, {"labeling": ("我就是个废物",)})
     assert explain(DISTORTION, a, TestDistortion.TEXT) == explain(DISTORTION, a, TestDistortion.TEXT)
@@ -262,11 +271,10 @@ def test_both_languages_have_all_slots_with_the_same_values():
         if not slot.startswith(("risk.level.", "cp.where")) or slot == "risk.level.zero":
             assert len(zh.WORDS[slot]) >= 6, slot
             assert len(en.WORDS[slot]) >= 6, slot
-        for variant in itertools.chain(zh.WORDS[slot], en.WORDS[slot]):
-            fields = {name for _, name, _, _ in string.Formatter().parse(variant) if name}
-            # A slot with words of the post, a level or a number must show it in every variant.
-            for needed in ("q", "l", "k", "s", "list"):
-                assert all(f"{{{needed}}}" in v for v in zh.WORDS[slot] + en.WORDS[slot]) or needed not in fields, variant
+        # A slot with words of the post, a level or a number shows it in every variant.
+        variants = zh.WORDS[slot] + en.WORDS[slot]
+        fields = [set(re.findall(r"{(\w+)}", variant)) & {"q", "l", "k", "s", "list"} for variant in variants]
+        assert all(found == fields[0] for found in fields), slot
 
 
 def test_every_label_has_clauses_in_both_languages():
@@ -295,7 +303,10 @@ class TestQuotes:
         text = "甲乙丙丁戊"
         spans = evidence(text, "x", "戊", "乙", "甲", "丙", "丙", "丁")
         assert of_label(spans, "x") == ["甲", "乙", "丙"]
-        inside = [{"label": "x", "start": 0, "end": 3, "quote": "甲乙丙"}, {"label": "x", "start": 1, "end": 2, "quote": "乙"}]
+        inside = [
+            {"label": "x", "start": 0, "end": 3, "quote": "甲乙丙"},
+            {"label": "x", "start": 1, "end": 2, "quote": "乙"},
+        ]
         assert of_label(inside, "x") == ["甲乙丙"]
         assert of_label([{"label": "belief.blame", "start": 0, "end": 1, "quote": "甲"}], "belief") == ["甲"]
 

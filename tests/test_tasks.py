@@ -8,10 +8,11 @@ from mentalglm.errors import UserError
 from mentalglm.schema import EXPRESSIONS, SUBJECTS
 from mentalglm.tasks import NAMES, all_tasks, load
 
-DISTORTIONS = (
-    "all_or_nothing overgeneralization mental_filter disqualifying_the_positive mind_reading fortune_telling "
-    "magnification emotional_reasoning should_statements labeling self_blame other_blame"
-).split()
+DISTORTIONS = [
+    *("all_or_nothing", "overgeneralization", "mental_filter", "disqualifying_the_positive"),
+    *("mind_reading", "fortune_telling", "magnification", "emotional_reasoning"),
+    *("should_statements", "labeling", "self_blame", "other_blame"),
+]
 PATHWAY = {
     "event": "illness relationships life study_work emotion",
     "belief": "all_or_nothing overgeneralization mental_filter disqualifying_the_positive jumping_to_conclusions "

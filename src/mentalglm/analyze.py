@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mentalglm.models import Model
 
 Row = Post | BadRow
+PAGE_ROWS = 10_000  # posts on one page, beyond which a browser takes its time
 
 
 class Sink(Protocol):
@@ -139,6 +140,8 @@ def run(
     if journal or tally.rows > 1 or tally.failed:
         where = f" → {journal.path}" if journal else ""
         say(f"mentalglm: {tally.line()}, {_duration(time.monotonic() - started)}{where}")
+    if journal and journal.format == "html" and tally.rows > PAGE_ROWS:
+        say(f"mentalglm: note: a page of {tally.rows:,} posts opens slowly; .csv or .parquet suit so many better")
     return 1 if tally.failed else 0
 
 

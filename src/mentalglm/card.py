@@ -26,7 +26,12 @@ COLOURS = {
     "consequence": "#cf7a34",
     "disputation": "#a56fd6",
 }
-MARKS = {"high": "bold underline #ffffff on #a8323a", "distortion": "bold underline #ffffff on #4a4bb0"}
+MARKS = {  # the first that a word has
+    "high": "bold underline #ffffff on #a8323a",
+    "wish": "bold underline #ffffff on #8a5c00",
+    "distortion": "bold underline #ffffff on #4a4bb0",
+    "pain": "underline",
+}
 LEVEL = Both("表达强度", "level of expression")
 SCALE = Both("表达强度是标注量表，非临床量表。", "The level of expression is an annotation scale, not a clinical one.")
 SCOPE = Both("概率的适用范围：", "What the probabilities hold for: ")
@@ -108,8 +113,8 @@ def _marked(record: Record, text: str) -> Text:
     """The post with its evidence highlighted."""
     out = Text()
     for piece in display.pieces(record, text):
-        tones = [display.tone(*mark) for mark in piece.marks]
-        out.append(piece.text, style=next((MARKS[t] for t in ("high", *tones) if t in tones and t in MARKS), ""))
+        tones = {mark.tone for mark in piece.marks}
+        out.append(piece.text, style=next((style for tone, style in MARKS.items() if tone in tones), ""))
     return out
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -37,7 +37,7 @@ NOTICE = (
 )
 SYNTHETIC = ("依据合成帖子训练与测量", "measured on synthetic posts")
 NOT_SURE = ("不确定", "not sure")
-WINDOWS = ("长帖分段读取", "read in windows")
+WINDOWS = ("长帖，分段读取", "a long post, read in windows")
 
 
 class Both(NamedTuple):
@@ -108,7 +108,10 @@ class View:
 def views(record: Record, text: str) -> list[View]:
     """The tasks of a record in the order of the series; none for a row that failed."""
     analyses: dict[str, Any] = record.get("analyses", {})
-    return [_view(name, analyses[name], text) for name in tasks.NAMES if name in analyses]
+    shown = [_view(name, analyses[name], text) for name in tasks.NAMES if name in analyses]
+    if shown and "windows" in record.get("notes", ()):
+        shown[0] = replace(shown[0], notes=(*shown[0].notes, Both(*WINDOWS)))
+    return shown
 
 
 def _view(name: str, analysis: dict[str, Any], text: str) -> View:
@@ -124,7 +127,6 @@ def _view(name: str, analysis: dict[str, Any], text: str) -> View:
     abstained = analysis["abstained"]
     headline = _headline(name, [x for x in labels if x.holds and not _has_child(x.key, held)])
     notes = [Both(*SYNTHETIC)] if analysis.get("measured_on") == "synthetic" else []
-    notes += [Both(*WINDOWS)] if "windows" in analysis.get("notes", ()) else []
     return View(
         name,
         title,
@@ -188,17 +190,25 @@ def tone(task: str, key: str) -> str:
     return key.split(".")[0] if task == "cognitive_pathway" else "distortion"
 
 
+class Mark(NamedTuple):
+    """Evidence: for which label of which task, and in which tone it is shown."""
+
+    task: str
+    label: str
+    tone: str
+
+
 class Piece(NamedTuple):
-    """A stretch of the post, and the (task, label) pairs whose evidence it is."""
+    """A stretch of the post, and the evidence that it is."""
 
     text: str
-    marks: tuple[tuple[str, str], ...]
+    marks: tuple[Mark, ...]
 
 
 def pieces(record: Record, text: str) -> list[Piece]:
     """The post cut where evidence begins or ends. The pathway is left out: its evidence is whole sentences."""
     spans = [
-        (e["start"], e["end"], (name, e["label"]))
+        (e["start"], e["end"], Mark(name, e["label"], _mark_tone(name, e["label"], analysis)))
         for name, analysis in record.get("analyses", {}).items()
         if name != "cognitive_pathway"
         for e in analysis.get("evidence", ())
@@ -208,6 +218,13 @@ def pieces(record: Record, text: str) -> list[Piece]:
         Piece(visible(text[a:b]), tuple(dict.fromkeys(mark for s, e, mark in spans if s <= a and b <= e)))
         for a, b in pairwise(cuts)
     ]
+
+
+def _mark_tone(task: str, label: str, analysis: dict[str, Any]) -> str:
+    """That of the label, but where the risk is low the words are those of pain, or of a wish, which stands out."""
+    if (task, label) != ("suicide_risk", "low"):
+        return tone(task, label)
+    return "wish" if analysis.get("expression") in ("wish", "plan", "imminent") else "pain"
 
 
 def percent(probability: float | None) -> str:

@@ -24,7 +24,11 @@ def explain(task: Task, analysis: Mapping[str, Any], text: str, lang: Lang = "zh
 
     say = Wording(lang, text, task.name)
     if task.name == "suicide_risk":
-        return risk.compose(say, analysis)
-    if task.kind == "sentence":
-        return pathway.compose(say, task, analysis, text)
-    return distortion.compose(say, task, analysis)
+        said = risk.compose(say, analysis)
+    elif task.kind == "sentence":
+        said = pathway.compose(say, task, analysis, text)
+    else:
+        said = distortion.compose(say, task, analysis)
+    if "windows" in analysis.get("notes", ()):
+        said += ("" if lang == "zh" else " ") + say("windows")
+    return said

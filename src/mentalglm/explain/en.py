@@ -308,6 +308,14 @@ WORDS: dict[str, tuple[str, ...]] = {
         " (presuming posts like those trained on)",
         " (not the figure for a public stream)",
     ),
+    "windows": (
+        "The post is long and was read in parts.",
+        "Because of its length the model read this post in parts.",
+        "The post is rather long; the reading is put together from its parts.",
+        "It is longer than can be read at once, and was read in parts.",
+        "The whole is long, and the model read it part by part.",
+        "Being long, this post was read in several parts.",
+    ),
     "unsure": (
         "The model is not sure of this; a person should read it.",
         "The model cannot decide this with confidence and leaves it to a person.",

@@ -183,7 +183,8 @@ def _wide_lines(stream: io.BufferedReader, encoding: str, name: str) -> Iterator
     try:
         while block := stream.read(1 << 16):
             *whole, rest = (rest + decoder.decode(block)).split("\n")
-            for number, line in enumerate(whole, number + 1):
+            for line in whole:
+                number += 1
                 yield Line(line + "\n", number)
         if rest := rest + decoder.decode(b"", final=True):
             yield Line(rest, number + 1)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import io
-import json
+import re
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from ..errors import UserError
 from ..schema import BadRow, Post
-from . import columns, table
+from . import columns, objects, table
 from .encoding import SAMPLE, Line, lines
+from .objects import Raw
 
 FORMATS = {
     ".jsonl": "jsonl",
@@ -28,9 +28,7 @@ FORMATS = {
     ".pq": "parquet",
     ".txt": "text",
     ".text": "text",
-    "": "text",
 }
-_LOOK_AHEAD = 100  # rows of JSONL in which the columns are looked for
 _MAX_IDS = 500_000  # ids remembered to tell duplicates: memory stays flat beyond
 _CONVERT = {".xlsx": "CSV", ".xls": "CSV", ".docx": "plain text", ".gz": "itself, unpacked", ".zip": "itself, unpacked"}
 
@@ -42,30 +40,21 @@ def read(source: str | Path, text_column: str | None = None, id_column: str | No
     unless given. A row without an id is numbered from 1; duplicate ids are kept, with one warning. Standard input may
     be JSONL, Parquet, CSV or TSV with a header that names a column of posts, or one post a line.
     """
-    name = "standard input" if str(source) == "-" else str(source)
-    stream = _standard_input() if str(source) == "-" else _open(Path(source))
-    sniffed = None if str(source) == "-" else _format(Path(source))
+    piped = str(source) == "-"
+    name = "standard input" if piped else str(source)
+    stream = _standard_input() if piped else _open(Path(source))
     try:
-        rows = _rows(stream, sniffed, name, text_column, id_column)
+        rows = _rows(stream, None if piped else _format(Path(source)), name, text_column, id_column)
     except BaseException:
         stream.close()
         raise
     return _closing(stream, _ids(rows))
 
 
-class _Raw(NamedTuple):
-    """A row before it is a post: `text` is None where it could not be had, and then `problem` is (code, message)."""
-
-    id: str | None
-    text: str | None
-    extra: dict[str, Any]
-    problem: tuple[str, str] | None = None
-
-
 def _open(path: Path) -> BinaryIO:
     try:
         if path.is_dir():
-            inside = sorted(p.name for p in path.iterdir() if p.suffix.lower() in FORMATS and p.suffix)[:3]
+            inside = sorted(p.name for p in path.iterdir() if p.suffix.lower() in FORMATS)[:1]
             hint = f", such as {path / inside[0]}" if inside else ""
             raise UserError(f"{path} is a folder", f"name a file in it{hint}")
         stream = path.open("rb", buffering=SAMPLE)
@@ -86,21 +75,22 @@ def _standard_input() -> BinaryIO:
     return stream
 
 
-def _format(path: Path) -> str:
+def _format(path: Path) -> str | None:
+    """The format that the ending names; None without one, such as /dev/stdin: then the content says it."""
     ending = path.suffix.lower()
-    if ending not in FORMATS:
+    if ending and ending not in FORMATS:
         other = f"save it as {_CONVERT[ending]}" if ending in _CONVERT else "give it one of these endings"
         raise UserError(f"cannot read {path.name}: {ending} is none of .jsonl, .csv, .tsv, .parquet, .txt", other)
-    return FORMATS[ending]
+    return FORMATS.get(ending)
 
 
-def _rows(stream: BinaryIO, form: str | None, name: str, text: str | None, id_: str | None) -> Iterator[_Raw]:
+def _rows(stream: BinaryIO, form: str | None, name: str, text: str | None, id_: str | None) -> Iterator[Raw]:
     buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[type-var]
     start = buffered.peek(64)[:64]
     if not start:
         raise UserError(f"{name} is empty", "give a file with at least one post")
     if form == "parquet" or (form is None and start.startswith(b"PAR1")):
-        return _parquet(buffered, name, text, id_)
+        return objects.parquet(buffered, name, text, id_)
     if start.startswith(b"PAR1"):
         raise UserError(f"{name} is a Parquet file by its content", "end its name in .parquet")
     all_lines = lines(buffered, name)
@@ -110,21 +100,18 @@ def _rows(stream: BinaryIO, form: str | None, name: str, text: str | None, id_: 
     all_lines = chain([first], all_lines)
     form = form or _sniff(first.text, text)
     if form == "jsonl":
-        return (
-            _json_array(all_lines, name, text, id_)
-            if first.text.lstrip().startswith("[")
-            else _jsonl(all_lines, name, text, id_)
-        )
+        read_objects = objects.json_array if re.match(r"\s*\[\s*(?:{|$)", first.text) else objects.jsonl
+        return read_objects(all_lines, name, text, id_)
     if form in ("csv", "tsv"):
         return _table(all_lines, form, first.text, name, text, id_)
     if text or id_:
         raise UserError(f"{name} is plain text, which has no columns", "leave out --text-column and --id-column")
-    return (_Raw(None, _bare(line), {}, _encoding_problem(line)) for line in all_lines if line.text.strip())
+    return (Raw(None, _bare(line), {}, _encoding_problem(line)) for line in all_lines if line.text.strip())
 
 
 def _sniff(first: str, text: str | None) -> str:
-    """The format of standard input by its first line that is not blank."""
-    if first.lstrip().startswith("{"):
+    """The format of a file without an ending, by its first line that is not blank."""
+    if re.match(r"\s*(?:{|\[\s*(?:{|$))", first):
         return "jsonl"
     mark = table.delimiter_of(first)
     names = [cell.strip().strip('"').lower() for cell in first.split(mark)]
@@ -146,7 +133,7 @@ def _encoding_problem(line: Line) -> tuple[str, str] | None:
 
 def _table(
     all_lines: Iterator[Line], form: str, header: str, name: str, text: str | None, id_: str | None
-) -> Iterator[_Raw]:
+) -> Iterator[Raw]:
     mark = table.delimiter_of(header)
     rows = table.tsv(all_lines) if form == "tsv" or mark == "\t" else table.quoted(all_lines, mark)
     head = next(rows)
@@ -157,7 +144,7 @@ def _table(
     return (_table_row(row, names, chosen) for row in rows)
 
 
-def _table_row(row: table.Row, names: list[str], chosen: columns.Columns) -> _Raw:
+def _table_row(row: table.Row, names: list[str], chosen: columns.Columns) -> Raw:
     cells: dict[str, Any] = dict(zip(names, row.cells, strict=False))
     id_ = cells.pop(chosen.id, None) if chosen.id else None
     text = cells.pop(chosen.text, None)
@@ -167,148 +154,13 @@ def _table_row(row: table.Row, names: list[str], chosen: columns.Columns) -> _Ra
         problem = ("bad_row", f"{what}: put cells that hold the separator in quotation marks")
     elif problem is None and text is None:
         problem = ("missing_text", f"line {row.line} ends before the column {chosen.text!r}")
-    return _Raw(id_, None if problem else text, {} if problem else cells, problem)
-
-
-# ---- JSON
-
-
-def _jsonl(all_lines: Iterator[Line], name: str, text: str | None, id_: str | None) -> Iterator[_Raw]:
-    rows = (_json_line(line) for line in all_lines if line.text.strip())
-    return _objects(rows, name, text, id_)
-
-
-def _json_line(line: Line) -> dict[str, Any] | tuple[str, str]:
-    if line.problem:
-        return "encoding", line.problem
-    try:
-        value = json.loads(line.text, strict=False)
-    except (ValueError, RecursionError) as error:
-        reason = (
-            error.msg.lower() if isinstance(error, json.JSONDecodeError) else "nested too deep or a number too long"
-        )
-        return "bad_json", f"line {line.number} is not JSON: {reason}"
-    if not isinstance(value, dict):
-        return "bad_json", f"line {line.number} is not a JSON object"
-    return value
-
-
-def _json_array(all_lines: Iterator[Line], name: str, text: str | None, id_: str | None) -> Iterator[_Raw]:
-    """One JSON array of objects. It is read whole: the format allows no other way."""
-    pieces: list[str] = []
-    for line in all_lines:
-        if line.problem:
-            raise UserError(f"{name}: {line.problem}", "convert the file to UTF-8")
-        pieces.append(line.text)
-    try:
-        values = json.loads("".join(pieces), strict=False)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{name} begins as a JSON array and is none: {error}", "give one JSON object a line") from None
-    rows = (
-        v if isinstance(v, dict) else ("bad_json", f"item {n} is not a JSON object") for n, v in enumerate(values, 1)
-    )
-    return _objects(rows, name, text, id_)
-
-
-def _objects(
-    rows: Iterator[dict[str, Any] | tuple[str, str]], name: str, text: str | None, id_: str | None
-) -> Iterator[_Raw]:
-    """Rows of objects whose keys may differ: the columns are looked for in the first hundred."""
-    ahead = list(islice(rows, _LOOK_AHEAD))
-    names = [key for row in ahead if isinstance(row, dict) for key in row]
-    chosen = columns.find(names, text, id_, name) if names else columns.Columns(text or "text", id_ or "id")
-    return (_object(row, chosen) for row in chain(ahead, rows))
-
-
-def _object(row: dict[str, Any] | tuple[str, str], chosen: columns.Columns) -> _Raw:
-    if isinstance(row, tuple):
-        return _Raw(None, None, {}, row)
-    id_, text = row.pop(chosen.id, None) if chosen.id else None, row.pop(chosen.text, None)
-    name = _id_text(id_)
-    if text is None:
-        return _Raw(name, None, row, ("missing_text", f"there is no text under {chosen.text!r}"))
-    if not isinstance(text, str):
-        return _Raw(name, None, row, ("not_text", f"{chosen.text!r} holds {_kind(text)}, not text"))
-    return _Raw(name, text, row)
-
-
-def _id_text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _kind(value: Any) -> str:
-    kinds = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
-    return kinds.get(type(value), f"a {type(value).__name__}")
-
-
-# ---- Parquet
-
-
-def _parquet(stream: io.BufferedReader, name: str, text: str | None, id_: str | None) -> Iterator[_Raw]:
-    import pyarrow
-    import pyarrow.parquet
-
-    source: Any = stream
-    if not stream.seekable():
-        source = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the rows are read)
-        while block := stream.read(1 << 20):
-            source.write(block)
-        source.seek(0)
-    try:
-        file = pyarrow.parquet.ParquetFile(source, buffer_size=1 << 20, pre_buffer=False)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise UserError(f"{name} is not a Parquet file, or is broken: {_first_line(error)}", "make it anew") from None
-    schema = file.schema_arrow
-    chosen = columns.find(schema.names, text, id_, name)
-    kind = schema.field(chosen.text).type
-    value_kind = kind.value_type if pyarrow.types.is_dictionary(kind) else kind
-    if not any(
-        test(value_kind)
-        for test in (pyarrow.types.is_string, pyarrow.types.is_large_string, pyarrow.types.is_string_view)
-    ):
-        raise UserError(
-            f"the column {chosen.text!r} of {name} holds {kind}, not text", "name another with --text-column"
-        )
-    return _batches(file, chosen, name)
-
-
-def _batches(file: Any, chosen: columns.Columns, name: str) -> Iterator[_Raw]:
-    import pyarrow
-
-    done = 0
-    try:
-        for batch in file.iter_batches(batch_size=500):
-            for i in range(batch.num_rows):
-                done += 1
-                yield _cells(batch, i, done, chosen)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise UserError(f"{name} is broken after row {done}: {_first_line(error)}", "make it anew") from None
-    finally:
-        file.close()
-
-
-def _cells(batch: Any, i: int, number: int, chosen: columns.Columns) -> _Raw:
-    row: dict[str, Any] = {}
-    for column, values in zip(batch.schema.names, batch.columns, strict=True):
-        try:
-            row.setdefault(column, values[i].as_py())
-        except (UnicodeDecodeError, ValueError, OverflowError) as error:
-            if column == chosen.text:
-                return _Raw(None, None, {}, ("encoding", f"row {number} holds text that is not UTF-8"))
-            row[column] = f"unreadable: {type(error).__name__}"
-    return _object(row, chosen)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0][:200].rstrip(". ") or type(error).__name__
+    return Raw(id_, None if problem else text, {} if problem else cells, problem)
 
 
 # ---- ids, blanks
 
 
-def _ids(rows: Iterator[_Raw]) -> Iterator[Post | BadRow]:
+def _ids(rows: Iterator[Raw]) -> Iterator[Post | BadRow]:
     check = _duplicates()
     for number, raw in enumerate(rows, 1):
         id_ = raw.id.strip() if raw.id else ""

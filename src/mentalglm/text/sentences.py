@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 
 # A sentence ends at these, taken as a run, with the quotes and brackets that close after them, and emoji. A full stop
-# counts in Latin text only: after a word and before white space or the end. What a comma follows goes on: “好吧？”，他说.
+# counts in Latin text only: after a word, before white space or the end. What a comma follows goes on: “好吧？”，他说.
 _MARK = r"[。！？!?…～~｡\n\r\u2028\u2029\x85]"
 _EMOJI = r"[\U0001f1e6-\U0001faff\u2600-\u27bf\ufe0f\u200d]"
 _END = re.compile(
     rf"(?>(?:{_MARK}|\.{{2,}}|(?<=[A-Za-z]{{3}})\.(?=\s|$)|(?<=\w\w\w\w)[\U0001f300-\U0001faff])+"
     rf"(?:{_MARK}|\.|[”’」』）)】》\]]|{_EMOJI})*)(?![，,、])"
 )
-_SPACE = re.compile(r"\s+")
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-_COMMA = re.compile(r"[，,、：:]+")
+_CJK = r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 _LONG = 160  # code points; beyond it a run-on sentence is cut at commas
 
 
@@ -47,10 +45,11 @@ def _between(text: str, cuts: list[int], start: int = 0, end: int | None = None)
 
 
 def _at_spaces(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    cjk, space = re.compile(_CJK), re.compile(r"\s+")
     cuts = [
         m.end()
-        for m in _SPACE.finditer(text, start, end)
-        if _CJK.match(text, m.start() - 1) or (m.end() < end and _CJK.match(text, m.end()))
+        for m in space.finditer(text, start, end)
+        if cjk.match(text, m.start() - 1) or (m.end() < end and cjk.match(text, m.end()))
     ]
     return _between(text, cuts, start, end)
 
@@ -60,7 +59,7 @@ def _at_commas(text: str, start: int, end: int) -> list[tuple[int, int]]:
         return [(start, end)]
     cuts: list[int] = []
     last = start
-    for m in _COMMA.finditer(text, start, end):
+    for m in re.compile(r"[，,、：:]+").finditer(text, start, end):
         if m.end() - last >= _LONG // 4:
             cuts.append(m.end())
             last = m.end()

@@ -28,12 +28,13 @@ def calibration(p: Prepared, out: Path) -> tuple[dict[str, Any], dict[str, Any]]
     of = _sources(p)
     # a column is calibrated where its probability is meant to hold: risk and distortions on their own sets
     use = np.zeros_like(y, bool)
-    use[:, RISK] = of["sos_hl_1k"]
+    hl, cd = _first(of, "sos_hl_1k", "hard"), _first(of, "socialcd_3k", "rare")
+    use[:, RISK] = hl
     use[:, LEVEL] = (of["sos_4k"] | of["hard"])[:, None]
     use[:, SUBJECT] = (of["hard"] | of["sos_4k"] | of["ordinary_weibo"])[:, None]
     use[:, ATTEMPT] = of["hard"] | of["sos_4k"]
-    use[:, ANY] = of["socialcd_3k"] | of["hard"] | of["ordinary_weibo"]
-    use[:, DISTORTION] = of["socialcd_3k"][:, None]
+    use[:, ANY] = cd | of["hard"] | of["ordinary_weibo"]
+    use[:, DISTORTION] = cd[:, None]
     synthetic = of["pathway_synthetic"][np.array(owner, int)]
     partners = decide.risk_partners(COLUMNS)
     sentence_fold = fold[np.array(owner, int)]
@@ -50,7 +51,6 @@ def calibration(p: Prepared, out: Path) -> tuple[dict[str, Any], dict[str, Any]]
     children = decide.fit_stack(es, gs, labels, use_s, {})
 
     prob, prob_s = decide.sigmoid(z), decide.sigmoid(zs)
-    hl, cd = of["sos_hl_1k"], of["socialcd_3k"]
     threshold = decide.best_threshold(prob[hl, RISK], y[hl, RISK])
     unsure, _ = decide.abstention(prob[hl, RISK], y[hl, RISK], threshold, p.recipe.decide.miss_target)
     read = _network(out)["read_out"]
@@ -72,12 +72,12 @@ def calibration(p: Prepared, out: Path) -> tuple[dict[str, Any], dict[str, Any]]
             "recall_table": decide.recall_table(prob[hl, RISK], y[hl, RISK]),
         },
         "distortion_thresholds": _list(decide.label_thresholds(prob[cd][:, DISTORTION], y[cd][:, DISTORTION])),
-        "any_threshold": any_threshold(prob, of),
-        "distortion_unsure": [0.4, 0.6],
+        "any_threshold": any_threshold(prob[cd, ANY]),
         "child_thresholds": _list(decide.label_thresholds(prob_s[synthetic], labels[synthetic])),
         "attempt_threshold": 0.5,
     }
-    constants["distortion_unsure"] = unsure_band(prob, of, constants["any_threshold"])
+    # just under the threshold `mini` is not sure whether there is any distortion
+    constants["distortion_unsure"] = [0.6 * constants["any_threshold"], constants["any_threshold"]]
     arrays = {
         "post": prob, "post_logits": z, "network": e, "ngrams": g, "sentences": prob_s, "sentence_labels": labels,
         "targets": y, "owner": np.array(owner), "fold": fold, "synthetic": synthetic,
@@ -86,14 +86,14 @@ def calibration(p: Prepared, out: Path) -> tuple[dict[str, Any], dict[str, Any]]
     return constants, {**arrays, **{f"is_{k}": v for k, v in of.items()}}
 
 
-def any_threshold(prob: np.ndarray, of: dict[str, np.ndarray]) -> float:
-    """From here on a post is taken to hold some distortion: 95 % of the distortion set's posts are over it."""
-    return float(np.clip(np.quantile(prob[of["socialcd_3k"], ANY], 0.05), 0.1, 0.6))
+def any_threshold(any_p: np.ndarray) -> float:
+    """From here on a post is taken to hold some distortion: 95 % of the distortion set's posts [N] are over it."""
+    return float(np.clip(np.quantile(any_p, 0.05), 0.1, 0.6))
 
 
-def unsure_band(prob: np.ndarray, of: dict[str, np.ndarray], threshold: float) -> list[float]:
-    """Around `threshold` on p(any) the band in which `mini` is not sure whether there is a distortion."""
-    return [round(threshold * 0.6, 4), round(threshold, 4)]
+def _first(of: dict[str, np.ndarray], *names: str) -> np.ndarray:
+    """The posts of the first of these sets that the recipe has."""
+    return next(of[name] for name in names if of[name].any())
 
 
 def _sources(p: Prepared) -> dict[str, np.ndarray]:

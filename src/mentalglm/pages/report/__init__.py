@@ -113,9 +113,9 @@ def _marked(record: Record, text: str) -> list[tuple[str, str, str, str]]:
     """The post in pieces: text, its marks' classes (empty for none), their keys, and their names."""
     out = []
     for piece in display.pieces(record, text):
-        tones = dict.fromkeys(display.tone(*mark) for mark in piece.marks)
-        names = dict.fromkeys(display.label_name(*mark) for mark in piece.marks)
-        keys = " ".join(f"{task}:{key}" for task, key in piece.marks)
+        tones = dict.fromkeys(mark.tone for mark in piece.marks)
+        names = dict.fromkeys(display.label_name(mark.task, mark.label) for mark in piece.marks)
+        keys = " ".join(f"{mark.task}:{mark.label}" for mark in piece.marks)
         out.append((piece.text, " ".join(tones), keys, "; ".join(f"{n.zh} {n.en}" for n in names)))
     return out
 
