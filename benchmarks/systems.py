@@ -33,10 +33,14 @@ BUDGETS = (512, 1536, 4096)  # tokens of one call with their padding; mini's own
 def invented() -> list[dict[str, Any]]:
     """Every invented post of the package, with the fields that its file has."""
     spec = find_spec("mentalglm")
-    assert spec and spec.origin
+    assert spec is not None
+    assert spec.origin is not None
     folder = Path(spec.origin).with_name("datasets")
     return [
-        json.loads(line) for name in INVENTED for line in (folder / f"{name}.jsonl").open(encoding="utf-8") if line.strip()
+        json.loads(line)
+        for name in INVENTED
+        for line in (folder / f"{name}.jsonl").open(encoding="utf-8")
+        if line.strip()
     ]
 
 
@@ -58,14 +62,14 @@ def mini(threads: int, tasks: Sequence[str] | None = None) -> System:
 
 
 def tokens(text: str) -> list[int]:
-    """Token ids as a Chinese BERT makes them: one a character, one for a run of letters or digits (a real one has more),
-    none for white space; at most 510, with [CLS] and [SEP] around them. The ids are arbitrary, as the weights are."""
+    """Token ids as a Chinese BERT makes them: one a character, one for a run of letters or digits (a real one has
+    more), none for white space; at most 510, in [CLS] and [SEP]. The ids are arbitrary, as the weights are."""
     pieces = re.findall(r"[A-Za-z]+|[0-9]+|\S", text)[: BERT["positions"] - 2]
-    return [101, *[999 + hash(p) % (BERT["vocabulary"] - 999) for p in pieces], 102]
+    return [101, *[999 + sum(map(ord, p)) % (BERT["vocabulary"] - 999) for p in pieces], 102]
 
 
 def bert(path: Path, threads: int, budget: int) -> System:
-    """An encoder written by `write_bert`: within a batch, texts of one length share a call of at most `budget` tokens."""
+    """An encoder of `write_bert`: within a batch, texts of alike length share a call of at most `budget` tokens."""
     import numpy as np
     import onnxruntime
 
@@ -108,7 +112,9 @@ def tf_idf() -> System:
     names = sorted({d for r in rows for d in r["distortions"]})
     y = np.array([[r.get("level", 0) >= 6, *[d in r["distortions"] for d in names]] for r in rows], int)
     vectors = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True)
-    model = OneVsRestClassifier(LogisticRegression(max_iter=200)).fit(vectors.fit_transform([r["text"] for r in rows]), y)
+    model = OneVsRestClassifier(LogisticRegression(max_iter=200)).fit(
+        vectors.fit_transform([r["text"] for r in rows]), y
+    )
     return lambda posts: model.predict_proba(vectors.transform(posts))
 
 

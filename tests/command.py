@@ -22,7 +22,7 @@ def command(*words: str | Path) -> list[str]:
 
 def run(*words: str | Path, stdin: bytes = b"", env: dict[str, str] | None = None, **more: Any) -> Done:
     done = subprocess.run(
-        command(*words), input=stdin, capture_output=True, env=environment(**(env or {})), timeout=120, **more
+        command(*words), input=stdin, capture_output=True, env=environment(**(env or {})), timeout=300, **more
     )
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 

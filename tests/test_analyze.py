@@ -78,6 +78,15 @@ def test_the_exit_code_and_the_last_line() -> None:
     assert "4 rows, 1 not sure (suicide_risk 1), 2 failed (model 1, bad_json 1)" in said[0]
 
 
+def test_what_an_operating_point_costs_is_told() -> None:
+    class Screening(FakeModel):
+        note = "recall=0.95 of high risk at a precision of 0.61"
+
+    said: list[str] = []
+    run([Post("1", "早安")], Screening, Kept(), say=said.append)
+    assert said == ["mentalglm: note: recall=0.95 of high risk at a precision of 0.61"]
+
+
 def test_one_good_text_needs_no_last_line() -> None:
     said: list[str] = []
     assert run([Post("1", "早安")], FakeModel, Kept(), say=said.append) == 0

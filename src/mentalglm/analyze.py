@@ -124,7 +124,7 @@ def run(
         try:
             left = iter(rows)
             last = _skip_done(left, journal, tally, progress)
-            for record, row in _records(left, load, tasks, lang, last):
+            for record, row in _records(left, lambda: _noted(load(), say), tasks, lang, last):
                 with interrupts.held():
                     sink.write(record, row)
                     tally.add(record)
@@ -143,6 +143,13 @@ def run(
     if journal and journal.format == "html" and tally.rows > PAGE_ROWS:
         say(f"mentalglm: note: a page of {tally.rows:,} posts opens slowly; .csv or .parquet suit so many better")
     return 1 if tally.failed else 0
+
+
+def _noted(model: Model, say: Callable[[str], None]) -> Model:
+    """Tells what the model has to say of the way it was asked for, such as what an operating point costs."""
+    if note := getattr(model, "note", None):
+        say(f"mentalglm: note: {note}")
+    return model
 
 
 def _skip_done(

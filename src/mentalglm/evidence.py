@@ -28,8 +28,11 @@ def find(added: np.ndarray, text: str, limit: int, edges: Sequence[int] | None =
     characters that may be taken, `edges` positions where a span may begin or end (token boundaries; all by default).
 
     A span stays inside a clause, so that it reads; one that takes most of its clause takes all of it where `limit`
-    allows. Gives at most three spans in ascending order, and at least one in a text that is not blank.
+    allows; spans with only a blank between them become one. Gives at most three spans in ascending order, and at least
+    one in a text that is not blank.
     """
+    if not text:
+        return []
     total = np.concatenate([[0.0], np.cumsum(added, dtype=np.float64)])
     cuts = sorted(set(edges)) if edges is not None else list(range(len(text) + 1))
     clauses = [(m.start(), m.end()) for m in _CLAUSE.finditer(text)] or [(0, len(text))]
@@ -49,7 +52,7 @@ def find(added: np.ndarray, text: str, limit: int, edges: Sequence[int] | None =
         limit -= end - start
         if limit < 2:
             break
-    return _joined(sorted(chosen), text)
+    return _joined(sorted(chosen), text, limit)
 
 
 def _best(
@@ -83,12 +86,14 @@ def _widen(
     return start, end
 
 
-def _joined(spans: list[tuple[int, int]], text: str) -> list[tuple[int, int]]:
-    """Spans with nothing, or only white space, between them become one."""
+def _joined(spans: list[tuple[int, int]], text: str, room: int) -> list[tuple[int, int]]:
+    """Spans with nothing, or only white space, between them become one; the white space counts against `room`."""
     out: list[tuple[int, int]] = []
     for start, end in spans:
-        if out and not text[out[-1][1] : start].strip():
+        gap = start - out[-1][1] if out else 0
+        if out and gap <= room and not text[start - gap : start].strip():
             out[-1] = (out[-1][0], end)
+            room -= gap
         else:
             out.append((start, end))
     return out

@@ -24,6 +24,7 @@ from .errors import UserError
 
 MANIFEST, PROVENANCE = "manifest.json", "provenance.json"
 MANIFEST_VERSION = "1"
+_GONE = ": missing"
 _ROWS = (".jsonl", ".ndjson")  # outputs whose lines are counted
 
 
@@ -73,8 +74,9 @@ def start(
     """Opens the folder of a run and, unless the body raises, writes its manifest and provenance.
 
     inputs: a name for each file that the run reads, and its path; only the name and the bytes count. out: the folder
-    itself, instead of `root/name-<hash>`. If the same run is finished there, `run.done` is true and nothing is written.
-    A folder of another run, or with files that are nobody's, is a UserError unless `overwrite` empties it.
+    itself, instead of `root/name-<hash>`. If the same run is finished there, `run.done` is true and nothing is written;
+    if it was stopped, or files of it are gone, the body runs on what is there. A folder of another run (a stopped one
+    too), or with files that are nobody's or were changed, is a UserError unless `overwrite` empties it.
     """
     hashes = {key: file_hash(path) for key, path in sorted(inputs.items())}
     plain: dict[str, Any] = json.loads(canonical(config))
@@ -84,18 +86,23 @@ def start(
     if overwrite:
         _empty(folder)
     elif (folder / MANIFEST).exists():
-        if _same_run(folder, digest) and not verify(folder):
+        problems = verify(folder) if _hash_in(folder / MANIFEST) == digest else [""]
+        if not problems:
             run.done = True
             yield run
             return
-        raise UserError(f"{folder} holds another run, or one that was changed", "name another --out, or --overwrite it")
+        if not all(p.endswith(_GONE) for p in problems):
+            raise UserError(f"{folder} holds another run, or one that was changed", "name another --out, or empty it")
+        (folder / MANIFEST).unlink()
+    elif (folder / PROVENANCE).exists() and _hash_in(folder / PROVENANCE) not in (digest, None):
+        raise UserError(f"{folder} holds another run, which was stopped", "name another --out, or empty it")
     elif out is not None and folder.is_dir() and any(folder.iterdir()) and not (folder / PROVENANCE).exists():
-        raise UserError(f"{folder} is not empty", "name another --out, or --overwrite it")
+        raise UserError(f"{folder} is not empty", "name another --out")
     _make(folder)
     began = datetime.now(UTC)
-    _write_json(folder / PROVENANCE, _provenance(began))  # marks the folder as ours while the run is under way
+    _write_json(folder / PROVENANCE, _provenance(digest, began))  # marks the folder as ours while the run is under way
     yield run
-    _write_json(folder / PROVENANCE, _provenance(began, datetime.now(UTC)))
+    _write_json(folder / PROVENANCE, _provenance(digest, began, datetime.now(UTC)))
     write_manifest(run)
 
 
@@ -153,7 +160,7 @@ def _output_problems(folder: Path, key: str, listed: Any) -> list[str]:
         return [f"{key}: no path inside the folder, or no description"]
     path = folder / relative
     if not path.is_file():
-        return [f"{key}: missing"]
+        return [key + _GONE]
     found = _describe(path)
     problems = [
         f"{key}: {what} is {found.get(what)}, in {MANIFEST} {value}"
@@ -180,10 +187,11 @@ def _files(folder: Path) -> list[str]:
     return sorted(p.as_posix() for p in found if p.as_posix() not in skipped and "__pycache__" not in p.parts)
 
 
-def _same_run(folder: Path, digest: str) -> bool:
+def _hash_in(path: Path) -> str | None:
+    """The run's hash in a manifest or provenance; None where it cannot be read."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        return json.loads((folder / MANIFEST).read_text(encoding="utf-8")).get("hash") == digest
-    return False
+        return json.loads(path.read_text(encoding="utf-8")).get("hash")
+    return None
 
 
 def _empty(folder: Path) -> None:
@@ -203,10 +211,11 @@ def _make(folder: Path) -> None:
         raise UserError(f"cannot make the folder {folder}: {reason}", "name another --out") from None
 
 
-def _provenance(began: datetime, ended: datetime | None = None) -> dict[str, Any]:
+def _provenance(digest: str, began: datetime, ended: datetime | None = None) -> dict[str, Any]:
     from . import __version__
 
     return {
+        "hash": digest,
         "began": began.isoformat(timespec="seconds"),
         "ended": ended.isoformat(timespec="seconds") if ended else None,
         "seconds": round((ended - began).total_seconds(), 1) if ended else None,

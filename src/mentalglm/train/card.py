@@ -11,7 +11,7 @@ def _ci(x: dict[str, float], scale: float = 100, digits: int = 1) -> str:
 
 def write(name: str, f: dict[str, Any], sizes: dict[str, int], inputs: dict[str, str]) -> str:
     """Markdown: what it is, how made, measured quality with intervals, what voids it."""
-    parts = [_head(name, sizes)]
+    parts = [_head(name, sizes, f.get("protocol", "5-fold cross-validation"))]
     if "risk" in f:
         parts.append(_risk(f))
     if "levels" in f:
@@ -31,7 +31,7 @@ def write(name: str, f: dict[str, Any], sizes: dict[str, int], inputs: dict[str,
     return "\n\n".join(parts) + "\n"
 
 
-def _head(name: str, sizes: dict[str, int]) -> str:
+def _head(name: str, sizes: dict[str, int], protocol: str) -> str:
     total = sum(sizes.values()) / 1e6
     listed = ", ".join(f"{k} {v / 1e6:.1f}" for k, v in sizes.items())
     return f"""# Model card: {name}
@@ -48,7 +48,7 @@ least three posts, the network has no language-model head.
 **Use.** Research, and support of people's judgement. It diagnoses nobody. `low` means no method or plan seen, which is
 not "no risk". Not by the authors of the MentalGLM paper: an independent re-implementation.
 
-All figures: 5-fold cross-validation on training-side posts, near-duplicates kept in one fold; calibration and thresholds
+All figures: {protocol} on training-side posts, near-duplicates kept in one fold; calibration and thresholds
 of a fold come from the other folds; 95 % bootstrap intervals over posts. The published test splits were not seen. Every
 model tried by the field lost 3 to 8 points from cross-validation to the published test split of the suicide posts."""
 
@@ -90,7 +90,9 @@ Elsewhere the share of high posts is far smaller. With the same sensitivity and 
 
 def _distortions(f: dict[str, Any]) -> str:
     d, t = f["distortions"], f["tfidf"]["distortion"]
-    rows = "\n".join(f"| {k} | {v['positives']} | {v['given']} | {v['f1'] * 100:.1f} |" for k, v in d["per_class"].items())
+    rows = "\n".join(
+        f"| {k} | {v['positives']} | {v['given']} | {v['f1'] * 100:.1f} |" for k, v in d["per_class"].items()
+    )
     c, paired = d["calibration"], f["paired"]["distortion"]
     return f"""## Cognitive distortion (SocialCD-3K, n = {d["n"]})
 

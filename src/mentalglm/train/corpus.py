@@ -21,13 +21,8 @@ DISTORTIONS = (
     "fortune_telling", "magnification", "emotional_reasoning", "should_statements", "labeling", "self_blame",
     "other_blame",
 )  # fmt: skip
-DISTORTIONS_ZH = dict(
-    zip(
-        "非此即彼 以偏概全 心理过滤 否定正面思考 读心术 先知错误 放大 情绪化推理 应该式 乱贴标签 罪责归己 罪责归他".split(),
-        DISTORTIONS,
-        strict=True,
-    )
-)
+_NAMES = "非此即彼 以偏概全 心理过滤 否定正面思考 读心术 先知错误 放大 情绪化推理 应该式 乱贴标签 罪责归己 罪责归他"
+DISTORTIONS_ZH = dict(zip(_NAMES.split(), DISTORTIONS, strict=True))
 PATHWAY = (
     "event.illness", "event.relationships", "event.life", "event.study_work", "event.emotion",
     "belief.all_or_nothing", "belief.overgeneralization", "belief.mental_filter", "belief.disqualifying_the_positive",
@@ -49,7 +44,9 @@ PSY = (
 )  # fmt: skip
 PSY_UNRELATED = 300  # of its 1,075 posts without a kind: the head only helps, and the others cost time
 # Words without which a post cannot tell of the author's own earlier attempt; posts without any are safe negatives.
-ATTEMPT_HINT = re.compile(r"自杀|未遂|没死成|死过|洗胃|抢救|割|跳|寻死|轻生|吞|吃.{0,3}药|救(了|回|下)|那次|试过|上吊|绳")
+ATTEMPT_HINT = re.compile(
+    r"自杀|未遂|没死成|死过|洗胃|抢救|割|跳|寻死|轻生|吞|吃.{0,3}药|救(了|回|下)|那次|试过|上吊|绳"
+)
 
 
 @dataclass(slots=True)
@@ -176,7 +173,11 @@ def invented(folder: Path) -> Iterator[Example]:
             cleaned = clean(r["text"])
             spans = []
             for s in r["sentences"]:
-                at = [i for i, (a, b) in enumerate(zip(cleaned.starts, cleaned.ends)) if a < s["end"] and b > s["start"]]
+                at = [
+                    i
+                    for i, (a, b) in enumerate(zip(cleaned.starts, cleaned.ends, strict=True))
+                    if a < s["end"] and b > s["start"]
+                ]
                 if at:
                     spans.append((at[0], at[-1] + 1, tuple(s["labels"])))
             e = _example(r["text"], "pathway_synthetic")
@@ -232,6 +233,11 @@ def group(examples: list[Example], threshold: float = 0.7) -> None:
             i = parent[i]
         return i
 
+    def join(i: int, j: int) -> None:
+        # the lowest index names the group, whatever the order of joining: sets iterate differently from run to run
+        a, b = sorted((root(i), root(j)))
+        parent[b] = a
+
     grams = [{e.text[i : i + 3] for i in range(max(1, len(e.text) - 2))} for e in examples]
     holders: dict[str, list[int]] = defaultdict(list)
     for i, g in enumerate(grams):
@@ -246,11 +252,11 @@ def group(examples: list[Example], threshold: float = 0.7) -> None:
                         shared[j] += 1
         for j, n in shared.items():
             if n >= threshold * (len(g) + len(grams[j]) - n) * 0.999:
-                parent[root(i)] = root(j)
+                join(i, j)
     families: dict[str, int] = {}
     for i, e in enumerate(examples):
         if e.family:
-            parent[root(i)] = root(families.setdefault(e.family, i))
+            join(i, families.setdefault(e.family, i))
     for i, e in enumerate(examples):
         e.group = root(i)
 

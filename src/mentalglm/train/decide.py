@@ -12,6 +12,8 @@ from sklearn.linear_model import LogisticRegression
 
 from mentalglm.train.net import columns
 
+RATIOS = (0.25, 0.5, 1.0, 2.0)
+PARTNER = 0.25
 RARE = 100  # with fewer positives a label shares its slopes with the other rare ones (Platt, pooled)
 
 
@@ -30,25 +32,41 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
     return 1.0 / (1.0 + np.exp(-np.clip(z, -30, 30)))
 
 
-def fit_stack(e: np.ndarray, g: np.ndarray, y: np.ndarray, use: np.ndarray, partners: dict[int, list[int]]) -> Stack:
-    """`e`, `g` [N, K] logits, `y` [N, K] with NaN where unknown, `use` [N, K] which rows may calibrate a column;
-    `partners[k]`: further columns whose logits help column k (the level of a plan helps the risk)."""
-    n, k = y.shape
+def fit_stack(e: np.ndarray, g: np.ndarray, y: np.ndarray, use: np.ndarray, partners: dict[int, int]) -> Stack:
+    """`e`, `g` [N, K] logits, `y` [N, K] with NaN where unknown, `use` [N, K] which rows may calibrate a column.
+
+    A column's score is network + ratio · n-grams, the ratio from RATIOS by log loss, then Platt's slope and intercept:
+    free weights for each half fit noise where a column has few posts. `partners[k]`: a column that helps column k.
+    """
+    k = y.shape[1]
     network, grams, bias = np.zeros((k, k)), np.zeros((k, k)), np.zeros(k)
     rare: list[int] = []
     for j in range(k):
         known = use[:, j] & ~np.isnan(y[:, j])
         positives = int(y[known, j].sum())
-        if positives < RARE or known.sum() - positives < RARE:
+        if min(positives, int(known.sum()) - positives) < RARE:
             rare.append(j)
             continue
-        with_ = [j, *partners.get(j, [])]
-        x = np.concatenate([e[known][:, with_], g[known][:, with_]], 1)
-        model = LogisticRegression(C=1.0, max_iter=1000).fit(x, y[known, j])
-        network[j, with_], grams[j, with_] = np.split(model.coef_[0], 2)
-        bias[j] = model.intercept_[0]
+        helped = PARTNER * e[known, partners[j]] if j in partners else 0.0
+        ratio, slope, bias[j] = _platt(e[known, j] + helped, g[known, j], y[known, j])
+        network[j, j], grams[j, j] = slope, slope * ratio
+        if j in partners:
+            network[j, partners[j]] = slope * PARTNER
     _pooled(e, g, y, use, rare, network, grams, bias)
     return Stack(network, grams, bias)
+
+
+def _platt(e: np.ndarray, g: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
+    """The ratio with the lowest log loss, and its slope and intercept."""
+    best: tuple[float, float, float, float] | None = None
+    for ratio in RATIOS:
+        x = (e + ratio * g)[:, None]
+        model = LogisticRegression(C=1.0, max_iter=1000).fit(x, y)
+        loss = float(np.logaddexp(0, -(2 * y - 1) * model.decision_function(x)).mean())
+        if best is None or loss < best[0]:
+            best = loss, ratio, float(model.coef_[0, 0]), float(model.intercept_[0])
+    assert best is not None
+    return best[1:]
 
 
 def _pooled(
@@ -62,7 +80,7 @@ def _pooled(
         # a weak prior on each column's own intercept keeps it near the common one
         own = np.zeros((int(known.sum()), len(rare)))
         own[:, at] = 1.0
-        xs.append(np.concatenate([e[known, j, None], g[known, j, None], own], 1))
+        xs.append(np.concatenate([(e[known, j] + g[known, j])[:, None], own], 1))
         ys.append(y[known, j])
     target = np.concatenate(ys) if ys else np.zeros(0)
     if len(np.unique(target)) < 2:
@@ -71,8 +89,8 @@ def _pooled(
         return
     model = LogisticRegression(C=1.0, max_iter=2000).fit(np.concatenate(xs), target)
     for at, j in enumerate(rare):
-        network[j, j], grams[j, j] = model.coef_[0, :2]
-        bias[j] = model.intercept_[0] + model.coef_[0, 2 + at]
+        network[j, j] = grams[j, j] = model.coef_[0, 0]
+        bias[j] = model.intercept_[0] + model.coef_[0, 1 + at]
 
 
 def best_threshold(p: np.ndarray, y: np.ndarray) -> float:
@@ -143,11 +161,9 @@ def recall_table(p: np.ndarray, y: np.ndarray) -> list[dict[str, float]]:
     return out
 
 
-def risk_partners(width: int) -> dict[int, list[int]]:
-    """Risk is helped by the cumulative columns "level at least 5, 6, 7"; `width` guards the layout."""
-    level = columns("level").start
-    assert level + 10 <= width
-    return {columns("risk").start: [level + 5], level + 5: [0]}
+def risk_partners() -> dict[int, int]:
+    """Risk is helped by "level at least 6", the annotators' own rule for high on another set."""
+    return {columns("risk").start: columns("level").start + 5}
 
 
 def summary(p: np.ndarray, y: np.ndarray) -> dict[str, Any]:

@@ -62,9 +62,7 @@ def read(path: Path) -> Base:
     at += n_pieces * 4
     blob = data[at : at + blob_length]
     at += blob_length
-    pieces = [
-        (blob[offsets[i] : offsets[i + 1]].decode("utf-8", "replace"), float(scores[i])) for i in range(n_pieces)
-    ]
+    pieces = [(blob[offsets[i] : offsets[i + 1]].decode("utf-8", "replace"), float(scores[i])) for i in range(n_pieces)]
     _n_norm, norm_bytes = struct.unpack_from("<iI", data, at)
     at += 8 + norm_bytes
     (n_tensors,) = struct.unpack_from("<i", data, at)
@@ -109,10 +107,13 @@ def keep_for_chinese(pieces: list[tuple[str, float]]) -> list[int]:
     latin = 0
     for i, (piece, _) in enumerate(pieces):
         body = piece.replace("▁", "")
-        if piece in SPECIALS or _is_plain(piece):
-            kept.append(i)
-        elif any(_is_han(ch) for ch in body) and all(
-            _is_han(ch) or ch.isascii() or unicodedata.category(ch)[0] in "PSN" for ch in body
+        if (
+            piece in SPECIALS
+            or _is_plain(piece)
+            or (
+                any(_is_han(ch) for ch in body)
+                and all(_is_han(ch) or ch.isascii() or unicodedata.category(ch)[0] in "PSN" for ch in body)
+            )
         ):
             kept.append(i)
         elif body.isascii() and latin < LATIN_PIECES:

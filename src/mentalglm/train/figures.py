@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 
-from mentalglm.models.mini.decide import ANY, DISTORTION, LEVEL, RISK
+from mentalglm.models.mini.decide import ANY, DISTORTION, LEVEL, LEVEL_STEP, RISK
 from mentalglm.train import decide
 from mentalglm.train.corpus import DISTORTIONS, PATHWAY, Example
 
@@ -52,6 +52,7 @@ def risk(a: dict[str, Any], constants: dict[str, Any], miss_target: float) -> di
         "trivial_f1": f1(np.ones(n, bool), y),
         "recall": float(said[y > 0].mean()),
         "precision": float(y[said].mean()),
+        "miss_target": miss_target,
         "coverage": interval(lambda r: float(sure[r].mean()), n),
         "miss_rate_covered": interval(lambda r: _miss(said[r], y[r], sure[r]), n),
         "f1_covered": f1(said[sure], y[sure]),
@@ -101,7 +102,7 @@ def levels(a: dict[str, Any]) -> dict[str, Any]:
     rows = np.flatnonzero(a["is_sos_4k"])
     y = a["targets"][rows][:, LEVEL].sum(1).astype(int)
     p = np.minimum.accumulate(a["post"][rows][:, LEVEL], axis=1)
-    said = (p >= 0.5).sum(1)
+    said = (p >= LEVEL_STEP).sum(1)
     n = len(rows)
     return {
         "n": n,

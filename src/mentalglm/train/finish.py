@@ -36,7 +36,7 @@ def calibration(p: Prepared, out: Path) -> tuple[dict[str, Any], dict[str, Any]]
     use[:, ANY] = cd | of["hard"] | of["ordinary_weibo"]
     use[:, DISTORTION] = cd[:, None]
     synthetic = of["pathway_synthetic"][np.array(owner, int)]
-    partners = decide.risk_partners(COLUMNS)
+    partners = decide.risk_partners()
     sentence_fold = fold[np.array(owner, int)]
     use_s = np.repeat(synthetic[:, None], CHILDREN, 1)
 

@@ -7,6 +7,7 @@ of net.ReadOut. Pooling is left to the caller, so that what a token adds to a la
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -41,7 +42,9 @@ class _Graph:
         self.weights.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
-    def op(self, kind: str, inputs: list[str], name: str, domain: str = "", outputs: int = 1, **attributes: object) -> str:
+    def op(
+        self, kind: str, inputs: list[str], name: str, domain: str = "", outputs: int = 1, **attributes: Any
+    ) -> str:
         outs = [name] if outputs == 1 else [f"{name}.{i}" for i in range(outputs)]
         self.nodes.append(helper.make_node(kind, inputs, outs, name=f"{kind}:{name}", domain=domain, **attributes))
         return outs[0]
@@ -75,8 +78,12 @@ def write(encoder: Encoder, read_out: np.ndarray, path: Path, bits: int = 8, emb
         if embedding_bits == 4:
             codes = codes[:, 0::2] | (codes[:, 1::2] << 4)
         q = [g.put("words.q", codes), "ids", g.put("words.s", scale)]
-        x = g.op("GatherBlockQuantized", q, "word", MS, bits=embedding_bits, block_size=BLOCK, gather_axis=0, quantize_axis=1)
-    length = g.op("Slice", [g.op("Shape", ["ids"], "shape"), g.put("i1", np.array([1])), g.put("i2", np.array([2]))], "t")
+        x = g.op(
+            "GatherBlockQuantized", q, "word", MS, bits=embedding_bits, block_size=BLOCK, gather_axis=0, quantize_axis=1
+        )
+    length = g.op(
+        "Slice", [g.op("Shape", ["ids"], "shape"), g.put("i1", np.array([1])), g.put("i2", np.array([2]))], "t"
+    )
     table = g.put("positions", encoder.position.weight.detach().numpy())
     position = g.op("Slice", [table, g.put("i0", np.array([0])), length], "position")
     x = g.op("Add", [x, position], "embedded")

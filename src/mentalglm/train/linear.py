@@ -35,6 +35,8 @@ def matrix(texts: Sequence[str], idf: np.ndarray) -> sparse.csr_matrix:
         columns.append(b[keep])
         data.append(x[keep])
         ends.append(ends[-1] + int(keep.sum()))
+    if not texts:
+        return sparse.csr_matrix((0, BUCKETS), dtype=np.float32)
     return sparse.csr_matrix(
         (np.concatenate(data), np.concatenate(columns), np.array(ends)), shape=(len(texts), BUCKETS), dtype=np.float32
     )
@@ -57,7 +59,7 @@ def fit(x: sparse.csr_matrix, y: np.ndarray, c: float | Sequence[float]) -> tupl
 
 
 def pack(weights: np.ndarray, bias: np.ndarray, idf: np.ndarray) -> Linear:
-    """8-bit weights: the rounding moves a logit by less than a hundredth."""
+    """8-bit weights: the rounding moves a logit by about a hundredth of its column's largest weight at most."""
     scale = np.maximum(np.abs(weights).max(0) / 127.0, 1e-9).astype(np.float32)
     q = np.round(weights / scale).astype(np.int8)
     return Linear(q, scale, bias.astype(np.float32), idf.astype(np.float16).astype(np.float32))

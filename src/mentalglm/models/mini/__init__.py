@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,14 +17,16 @@ from mentalglm.schema import Post, Record, error_record, ok_record
 from mentalglm.tasks import Lang, Task
 from mentalglm.text import clean
 
+from .answer import Answers
 from .decide import Constants, constants, risk_rule
 from .ngrams import Linear
 from .parts import Parts, parts
-from .answer import Answers
 from .reader import Reader
 
 WEIGHTS = Path(__file__).with_name("weights")
 CHUNK = 128  # posts that are read together, so that texts of one length share a call
+CHUNK_CHARACTERS = 50_000  # and their characters, so that long posts do not fill the memory
+FILES = ("encoder.onnx", "tokenizer.json", "ngrams.npz", "calibration.json")
 
 __all__ = ["Mini"]
 
@@ -61,7 +62,7 @@ class Mini:
             raise UserError(f"no language {lang!r}", "use zh or en")
         language: Lang = "en" if lang == "en" else "zh"
         chosen = [task_list.load(name) for name in tasks] if tasks else task_list.all_tasks()
-        numbered = (Post(str(i), p) if isinstance(p, str) else p for i, p in enumerate(posts, 1))
+        numbered = (p if isinstance(p, Post) else Post(str(i), p) for i, p in enumerate(posts, 1))
         return self._records(numbered, chosen, language)
 
     def parts(self, text: str) -> list[Parts]:
@@ -69,8 +70,8 @@ class Mini:
         return parts([clean(text)], self.reader, self.linear, self.constants)[0]
 
     def _records(self, posts: Iterator[Post], tasks: list[Task], lang: Lang) -> Iterator[Record]:
-        while chunk := list(itertools.islice(posts, CHUNK)):
-            cleaned = [clean(post.text) for post in chunk]
+        for chunk in _chunks(posts):
+            cleaned = [clean(post.text if isinstance(post.text, str) else "") for post in chunk]
             found = self._parts(cleaned)
             for post, c, p in zip(chunk, cleaned, found, strict=True):
                 yield self._record(post, c, p, tasks, lang)
@@ -86,15 +87,18 @@ class Mini:
 
     def _record(self, post: Post, c: Any, p: list[Parts] | Exception, tasks: list[Task], lang: Lang) -> Record:
         model = {"name": self.name, "revision": self.revision}
+        if not isinstance(post.text, str):
+            return error_record(post.id, "not_text", f"a {type(post.text).__name__} is no text", model)
         if isinstance(p, Exception):
             return error_record(post.id, "model", f"the model failed on this post: {p}", model)
         if not c.text or not p:
             return error_record(post.id, "empty_text", "nothing to read: the text is blank", model)
         answers = Answers(post.text, c, p, self.constants, self.risk)
+        notes = ["windows"] if len(p) > 1 else []
         analyses: dict[str, Any] = {}
         for task in tasks:
             try:
-                analysis = answers.of(task)
+                analysis = answers.of(task) | ({"notes": notes} if notes else {})
                 analysis["explanation"] = explain(task, analysis, post.text, lang)
             except Exception as error:
                 analysis = {"error": {"code": "model", "message": f"the model failed on this task: {error}"}}
@@ -102,7 +106,20 @@ class Mini:
         if all("error" in a for a in analyses.values()):
             error = next(iter(analyses.values()))["error"]
             return error_record(post.id, error["code"], error["message"], model)
-        return ok_record(post.id, analyses, model, ["windows"] if len(p) > 1 else [])
+        return ok_record(post.id, analyses, model, notes)
+
+
+def _chunks(posts: Iterator[Post]) -> Iterator[list[Post]]:
+    chunk: list[Post] = []
+    size = 0
+    for post in posts:
+        chunk.append(post)
+        size += len(post.text) if isinstance(post.text, str) else 0
+        if len(chunk) == CHUNK or size >= CHUNK_CHARACTERS:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def load_linear(path: Path) -> Linear:
@@ -114,9 +131,12 @@ def check_files(folder: Path) -> dict[str, str]:
     """The SHA-256 of each file of the model, compared with checksums.json. Raises MissingError."""
     mend = "install mentalglm again: pip install --force-reinstall mentalglm"
     try:
-        listed: dict[str, str] = json.loads((folder / "checksums.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise MissingError(f"the embedded model is not complete: no readable checksums.json in {folder}", mend) from None
+        raw: dict[str, str] = json.loads((folder / "checksums.json").read_text(encoding="utf-8"))
+        listed = {name: raw[name] for name in FILES}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise MissingError(
+            f"the embedded model is not complete: no readable checksums.json in {folder}", mend
+        ) from None
     for name, expected in listed.items():
         try:
             with (folder / name).open("rb") as f:

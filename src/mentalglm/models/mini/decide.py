@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from mentalglm.errors import UserError
+
 EXPRESSION_OF_LEVEL = ("none", *["pain"] * 3, *["wish"] * 2, *["plan"] * 3, *["imminent"] * 2)
 SUBJECTS = ("self", "other", "unclear", "none")
 RISK, LEVEL, SUBJECT, ATTEMPT, ANY, DISTORTION = 0, slice(1, 11), slice(11, 15), 15, 16, slice(17, 29)
@@ -70,7 +72,10 @@ def risk_rule(c: Constants, prevalence: float | None, recall: float | None) -> R
     threshold, unsure = float(rule["threshold"]), float(rule["unsure_from"])
     if recall is not None:
         table = rule["recall_table"]
-        fitting = [row for row in table if row["recall"] >= recall - 1e-9] or table[-1:]
+        fitting = [row for row in table if row["recall"] >= recall - 1e-9]
+        if not fitting:
+            highest = table[-1]["recall"]
+            raise UserError(f"recall={recall:g} is more than could be measured", f"ask for recall={highest:g} or less")
         threshold = unsure = float(fitting[0]["threshold"])
     shift = 0.0
     if prevalence is not None:
@@ -81,10 +86,15 @@ def risk_rule(c: Constants, prevalence: float | None, recall: float | None) -> R
     return Risk(threshold, unsure, shift, prevalence)
 
 
+# A step of the level is taken from this probability on. Under one half the level leans to the severe side: out of fold
+# 0.4 raised the quadratic kappa, lowered the mean error and missed fewer posts at levels 9-10 than 0.5.
+LEVEL_STEP = 0.4
+
+
 def level_of(logits: np.ndarray) -> int:
-    """The median of the level's distribution: how many of "at least 1 … 10" [10] are more likely than not."""
+    """How many of "at least 1 … 10" [10] have at least the probability LEVEL_STEP."""
     p = np.minimum.accumulate(sigmoid(logits))
-    return int((p >= 0.5).sum())
+    return int((p >= LEVEL_STEP).sum())
 
 
 def subject_of(logits: np.ndarray, level: int) -> str:

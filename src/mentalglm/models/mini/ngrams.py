@@ -21,8 +21,8 @@ class Grams:
 
 
 def grams(text: str) -> Grams:
-    """Every character n-gram of `text` (lower case) for the orders above. Lone surrogates must be gone."""
-    codes = np.frombuffer(text.lower().encode("utf-32-le"), dtype="<u4").astype(np.uint64)
+    """Every character n-gram of `text` (lower case) for the orders above."""
+    codes = np.frombuffer(text.lower().encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint64)
     if len(codes) != len(text):  # a few characters grow in lower case; positions must stay those of `text`
         codes = np.array([ord(ch.lower()[0]) for ch in text], dtype=np.uint64)
     buckets, starts, orders = [], [], []

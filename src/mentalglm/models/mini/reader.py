@@ -29,21 +29,10 @@ class Reader:
     """The tokenizer and the session. `scores(windows)` gives [T, columns] a window."""
 
     def __init__(self, folder: Path, threads: int | None) -> None:
-        import onnxruntime
         from tokenizers import Tokenizer
 
         self.tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # the 8-bit weights are unpacked once: floats are the fastest arithmetic on processors without VNNI
-        options.add_session_config_entry("session.disable_quant_qdq", "1")
-        # an arena keeps the largest batch for ever; without it memory stays flat
-        options.enable_cpu_mem_arena = False
-        self.session = onnxruntime.InferenceSession(
-            str(folder / "encoder.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        self.session = open_session(folder / "encoder.onnx", threads)
 
     def windows(self, text: str) -> list[Window]:
         """Windows of at most WINDOW tokens, each beginning OVERLAP tokens before the last one's end."""
@@ -87,6 +76,21 @@ class Reader:
         scores = self.session.run(None, {"ids": ids, "mask": mask})[0]
         for r, i in enumerate(rows):
             out[i] = scores[r, : len(windows[i].ids)].copy()
+
+
+def open_session(path: Path, threads: int | None) -> Any:
+    """The graph at `path`, ready to run on `threads` threads (None: as many as there are cores)."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # the 8-bit weights are unpacked once: floats are the fastest arithmetic on processors without VNNI
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    # an arena keeps the largest batch for ever; without it memory stays flat
+    options.enable_cpu_mem_arena = False
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def _window(ids: np.ndarray, spans: np.ndarray, start: int, end: int) -> Window:
