@@ -350,7 +350,7 @@ def made_up(n: int = 240, folds: int = 3) -> tuple[list[Any], dict[str, Any], di
     own = {f"is_{name}": np.arange(n) % len(sets) == i for i, name in enumerate(sets)}
     labels = (rng.random((n, 19)) < 0.1).astype(float)
     arrays = {
-        "post": p, "network": logits, "ngrams": logits + rng.normal(0, 1, y.shape), "targets": y,
+        "post": p, "post_logits": logits, "network": logits, "ngrams": logits + rng.normal(0, 1, y.shape), "targets": y,
         "fold": np.arange(n) // len(sets) % folds, "owner": np.arange(n), "synthetic": np.ones(n, bool),
         "sentences": np.clip(labels * 0.5 + rng.random(labels.shape) * 0.4, 0.01, 0.99), "sentence_labels": labels,
         "child_network": labels * 3 - 2, "child_ngrams": labels - 1 + rng.normal(0, 1, labels.shape), **own,

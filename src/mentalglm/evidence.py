@@ -13,13 +13,14 @@ import numpy as np
 
 _CLAUSE = re.compile(r"[^，。！？；：、…~～,.!?;:\s\"“”‘’（）()【】\[\]]+")
 SPANS = 3
+EDGE = 3
 SHARE, SHORT, SHORT_BUDGET = 0.3, 40, 12
 
 
 def budget(length: int) -> int:
     """How many characters of a text of `length` one label's evidence may take, at least 1."""
     if length < SHORT:
-        return max(1, min(SHORT_BUDGET, max(2, int(length * 0.6))))
+        return max(1, min(SHORT_BUDGET, max(2, int(length * 0.75))))
     return int(length * SHARE)
 
 
@@ -47,7 +48,10 @@ def find(added: np.ndarray, text: str, limit: int, edges: Sequence[int] | None =
         if chosen and (gain <= 0 or gain < 0.25 * first):
             break
         first = first or gain
-        start, end = _widen(start, end, clauses, limit, chosen)
+        whole = _widen(start, end, clauses, limit, chosen)
+        if whole is None and chosen:
+            break  # a further span must read as a clause of its own
+        start, end = whole or _to_edges(start, end, clauses, limit, chosen)
         chosen.append((start, end))
         limit -= end - start
         if limit < 2:
@@ -77,12 +81,27 @@ def _best(
 
 def _widen(
     start: int, end: int, clauses: list[tuple[int, int]], limit: int, taken: list[tuple[int, int]]
-) -> tuple[int, int]:
-    """The whole clause where the span is at least half of it and there is room; else the span."""
+) -> tuple[int, int] | None:
+    """The whole clause, where the span is a third of it or more and there is room; else None."""
     for low, high in clauses:
         if low <= start and end <= high:
             room = high - low <= limit and not any(low < b and high > a for a, b in taken)
-            return (low, high) if room and (end - start) * 2 >= high - low else (start, end)
+            return (low, high) if room and (end - start) * 3 >= high - low else None
+    return None
+
+
+def _to_edges(
+    start: int, end: int, clauses: list[tuple[int, int]], limit: int, taken: list[tuple[int, int]]
+) -> tuple[int, int]:
+    """The span, led to the edges of its clause where these are at most three characters away: a word cut in two does
+    not read."""
+    for low, high in clauses:
+        if low <= start and end <= high:
+            left = low if start - low <= EDGE else start
+            right = high if high - end <= EDGE else end
+            for a, b in ((left, right), (left, end), (start, right)):
+                if b - a <= limit and not any(a < y and b > x for x, y in taken):
+                    return a, b
     return start, end
 
 

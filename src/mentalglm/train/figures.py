@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 
-from mentalglm.models.mini.decide import ANY, DISTORTION, LEVEL, LEVEL_STEP, RISK
+from mentalglm.models.mini.decide import ANY, DISTORTION, LEVEL, LEVEL_STEP, RISK, SUBJECT, SUBJECTS
 from mentalglm.train import decide
 from mentalglm.train.corpus import DISTORTIONS, PATHWAY, Example
 
@@ -103,6 +103,7 @@ def levels(a: dict[str, Any]) -> dict[str, Any]:
     y = a["targets"][rows][:, LEVEL].sum(1).astype(int)
     p = np.minimum.accumulate(a["post"][rows][:, LEVEL], axis=1)
     said = (p >= LEVEL_STEP).sum(1)
+    said[(a["post_logits"][rows][:, SUBJECT].argmax(1) == SUBJECTS.index("none")) & (said == 1)] = 0  # as answer.py
     n = len(rows)
     return {
         "n": n,
@@ -182,9 +183,13 @@ def pathway(a: dict[str, Any]) -> dict[str, Any]:
 
 
 def _half_micro(z: np.ndarray, y: np.ndarray, fold: np.ndarray) -> float:
-    p, said = decide.sigmoid(z), np.zeros_like(y, bool)
+    """Micro-F1 of one half alone, calibrated and cut like the whole."""
+    said, every = np.zeros_like(y, bool), np.ones_like(y, bool)
     for k in np.unique(fold):
-        said[fold == k] = p[fold == k] >= decide.label_thresholds(p[fold != k], y[fold != k])
+        t = fold != k
+        stack = decide.fit_stack(z[t], np.zeros_like(z[t]), y[t], every[t], {})
+        p, held = (decide.sigmoid(stack.apply(x, np.zeros_like(x))) for x in (z[t], z[~t]))
+        said[~t] = held >= decide.label_thresholds(p, y[t])
     return decide.micro_macro(said, y)[0]
 
 

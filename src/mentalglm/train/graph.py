@@ -42,9 +42,7 @@ class _Graph:
         self.weights.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
-    def op(
-        self, kind: str, inputs: list[str], name: str, domain: str = "", outputs: int = 1, **attributes: Any
-    ) -> str:
+    def op(self, kind: str, inputs: list[str], name: str, domain: str = "", outputs: int = 1, **attributes: Any) -> str:
         outs = [name] if outputs == 1 else [f"{name}.{i}" for i in range(outputs)]
         self.nodes.append(helper.make_node(kind, inputs, outs, name=f"{kind}:{name}", domain=domain, **attributes))
         return outs[0]

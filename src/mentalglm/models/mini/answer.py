@@ -23,6 +23,7 @@ from .decide import (
     LEVEL,
     RISK,
     SUBJECT,
+    SUBJECTS,
     Constants,
     Risk,
     distortions_of,
@@ -58,10 +59,14 @@ class Answers:
         deepest = int(np.argmax([sigmoid(w.logits[LEVEL]).sum() for w in self.windows]))
         level = max(levels)
         subject = subject_of(self.windows[deepest].logits[SUBJECT], level)
+        if subject == "none" and level == 1:
+            level = 0  # nobody's pain is spoken of: an ordinary post, a story
         found: list[Evidence] = []
         if label == "high":
             found = self._spans("high", RISK)
-        elif level or subject == "other":
+        elif subject == "other":
+            found = self._spans("low", SUBJECT.start + SUBJECTS.index("other"))
+        elif level:
             found = self._spans("low", *range(LEVEL.start, LEVEL.start + max(level, 1)))
         # high, though nobody's own wish is read in it (a news item, a story): two outputs that do not go together
         torn = label == "high" and level <= 3 and subject in ("none", "other")
