@@ -180,7 +180,7 @@ def run(call: argparse.Namespace, folder: Path, temporary: Path) -> None:
         print(f"note: the load is {result['machine']['load_before']}: another program takes time", file=sys.stderr)
     found, _ = work("pool", size=call.posts, path=call.input)
     posts, lengths = found["posts"], sorted(map(len, found["posts"]))
-    few, pilot = (work("pool", size=min(n, call.posts), path=call.input)[0]["posts"] for n in (64, 32))
+    few, pilot = (work("pool", size=min(n, call.posts), path=call.input)[0]["posts"] for n in (64, call.batch))
     keep("posts", {
         "from": "a file" if call.input else "the invented posts of the package", "pool": found["pool"],
         "a_round": call.posts, "batch": call.batch,

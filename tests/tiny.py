@@ -161,6 +161,6 @@ def calibration() -> dict[str, Any]:
         "distortion_thresholds": [0.3] * 12,
         "any_threshold": 0.4,
         "distortion_unsure": [0.24, 0.4],
-        "child_thresholds": [0.3] * CHILDREN,
+        "child_thresholds": [0.5] * CHILDREN,
         "attempt_threshold": 0.5,
     }

@@ -220,16 +220,25 @@ def main(argv: Sequence[str] | None = None) -> None:
         say(f"mentalglm: {error}")
         code = error.exit_code
     except BrokenPipeError:  # the reader of the pipe has what it wanted
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_output()
         code = 0
     except KeyboardInterrupt:
         code = 130
     except OSError as error:
         name = f" ({error.filename})" if error.filename else ""
         say(f"mentalglm: the system says: {error.strerror or error}{name}; mend that and run it again")
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.exit(3)
+        _let_go_of_output()
         code = 3
     sys.exit(code)
+
+
+def _let_go_of_output() -> None:
+    """What is still buffered for an output that takes no more is dropped; else Python's own exit fails on it."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _wrong_call(error: cyclopts.CycloptsError) -> str:

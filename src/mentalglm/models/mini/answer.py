@@ -33,6 +33,7 @@ from .decide import (
 )
 from .parts import Parts
 
+_SAID = re.compile(r"[^，\s]")
 _PLACEHOLDER = re.compile("|".join(map(re.escape, PLACEHOLDERS)))
 
 
@@ -108,6 +109,9 @@ class Answers:
             if place is None:
                 continue
             window, a, b = place
+            words = _words(window.text)[a:b]
+            if not _SAID.search(words):
+                continue  # nothing but masked data and marks
             logits, shares = window.sentence(a, b)
             p = sigmoid(logits)
             chosen = [int(i) for i in np.flatnonzero(p >= thresholds)]
@@ -126,7 +130,7 @@ class Answers:
                 # the post's limit holds for the label; a long sentence gives its heaviest words only
                 limit = min(evidence.budget(len(self.cleaned.text)), max(2, (b - a) - 1) if b - a > 4 else b - a)
                 edges = [x - a for x in window.edges() if a <= x <= b]
-                spans = evidence.find(shares[:, i], _words(window.text)[a:b], limit, edges)
+                spans = evidence.find(shares[:, i], words, limit, edges)
                 found += self._given(leaves[i], [(window, a + s, a + e) for s, e in spans])
         kept = _within(found, evidence.budget(len(self.cleaned.text)))
         return {
