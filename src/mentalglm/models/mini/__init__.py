@@ -51,6 +51,7 @@ class Mini:
         self.constants: Constants = constants(raw)
         recall = recall_of(operating_point) if operating_point else None
         self.risk = risk_rule(self.constants, prevalence, recall)
+        self.note = cost_of(self.constants, recall) if recall else None
         self.linear = load_linear(folder / "ngrams.npz")
         self.reader = Reader(folder, threads)
 
@@ -120,6 +121,16 @@ def _chunks(posts: Iterator[Post]) -> Iterator[list[Post]]:
             chunk, size = [], 0
     if chunk:
         yield chunk
+
+
+def cost_of(c: Constants, recall: float) -> str:
+    """What a recall costs, in a line: measured out of fold on posts like those trained on."""
+    rule = c.raw["risk"]
+    row = next(x for x in rule["recall_table"] if x["recall"] >= recall - 1e-9)
+    return (
+        f"high is given from p = {row['threshold']:.2f} on; out of fold that finds {row['recall']:.0%} of the high posts, "
+        f"and {row['precision']:.0%} of what it calls high is high, among posts of which {rule['prevalence']:.0%} are"
+    )
 
 
 def load_linear(path: Path) -> Linear:
