@@ -69,7 +69,8 @@ def tokens(text: str) -> list[int]:
 
 
 def bert(path: Path, threads: int, budget: int) -> System:
-    """An encoder of `write_bert`: within a batch, texts of alike length share a call of at most `budget` tokens."""
+    """An encoder of `write_bert`: within a batch, texts of alike length share a call of at most `budget` tokens,
+    so that a tenth at most is padding."""
     import numpy as np
     import onnxruntime
 
@@ -92,7 +93,7 @@ def bert(path: Path, threads: int, budget: int) -> System:
         out: list[Any] = []
         batch: list[list[int]] = []
         for row in sorted(map(tokens, posts), key=len):
-            if batch and (len(batch) + 1) * len(row) > budget:
+            if batch and ((len(batch) + 1) * len(row) > budget or len(row) > 1.2 * len(batch[0]) + 3):
                 out.append(call(batch))
                 batch = []
             batch.append(row)

@@ -368,7 +368,6 @@ def test_every_figure_and_the_card_where_every_set_is_there(monkeypatch: pytest.
     from mentalglm.train import card, figures
 
     monkeypatch.setattr(figures, "DRAWS", 20)
-    monkeypatch.setattr(figures, "COMMON", 8)
     examples, arrays, constants = made_up()
     recipe = SimpleNamespace(decide=SimpleNamespace(miss_target=0.1), fit=SimpleNamespace(folds=3))
     out = train.figures_of(SimpleNamespace(examples=examples, recipe=recipe), constants, arrays)  # type: ignore[arg-type]
