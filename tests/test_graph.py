@@ -97,8 +97,9 @@ def test_the_base_survives_its_own_four_bits() -> None:
 
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 16, (6, 2, 32))
-    codes[..., 0] = 0  # each block has its extreme, as Q4_0 makes it
-    weight = ((codes - 8) * rng.uniform(0.01, 0.1, (6, 2, 1)).astype(np.float16)).astype(np.float32).reshape(6, 64)
+    codes[..., 0] = 0  # each block has its extreme, as Q4_0 makes it, and a scale of either sign
+    scales = rng.uniform(0.01, 0.1, (6, 2, 1)) * rng.choice([-1, 1], (6, 2, 1))
+    weight = ((codes - 8) * scales.astype(np.float16)).astype(np.float32).reshape(6, 64)
     np.testing.assert_allclose(graph.quantise(weight, 4)[2], weight, rtol=1e-6)
 
 

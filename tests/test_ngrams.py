@@ -11,7 +11,7 @@ from mentalglm.models.mini.ngrams import BUCKETS, ORDERS, Grams, Linear, grams, 
 
 from . import tiny
 
-ANY = st.text(alphabet=st.one_of(st.characters(), st.sampled_from("İΣς我想不活AZ\u0130ﬁ😀")), max_size=80)
+ANY = st.text(alphabet=st.one_of(st.characters(), st.sampled_from("İΣς我想不活AZﬁ😀\ud800\udfff")), max_size=80)
 
 
 def random_linear(columns: int = 5) -> Linear:
