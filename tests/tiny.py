@@ -29,6 +29,8 @@ max_tokens = 64
 [encoder]
 layers = [0, 1]
 trained = 1
+[warm]
+epochs = 1
 [fit]
 folds = 2
 epochs = 1

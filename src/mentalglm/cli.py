@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import cyclopts
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
 from mentalglm import __version__
 from mentalglm.errors import UserError
@@ -148,7 +148,11 @@ def tasks(
 
 @app.command
 def train(
-    recipe: Path, *, out: Path | None = None, from_: Annotated[Path | None, Parameter(name="--from")] = None
+    recipe: Path,
+    *,
+    out: Path | None = None,
+    from_: Annotated[Path | None, Parameter(name="--from")] = None,
+    workers: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1,
 ) -> int:
     """Train a model of the series. Needs the extra `train`, which brings torch.
 
@@ -160,6 +164,8 @@ def train(
         The run folder; without it runs/NAME-HASH.
     from_
         The folder with the source files; without it MENTALGLM_DATA.
+    workers
+        How many fits run side by side; on a processor, one a core is fastest.
     """
     from importlib.util import find_spec
 
@@ -171,7 +177,7 @@ def train(
 
     if from_ is None and "MENTALGLM_DATA" in os.environ:
         from_ = Path(os.environ["MENTALGLM_DATA"])
-    return work.command(recipe, out, from_)
+    return work.command(recipe, out, from_, workers)
 
 
 @app.command

@@ -7,7 +7,10 @@ length. At most 30 % of a post is evidence for one label (12 characters where th
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -59,23 +62,45 @@ def find(added: np.ndarray, text: str, limit: int, edges: Sequence[int] | None =
     return _joined(sorted(chosen), text, limit)
 
 
+class _Candidates(NamedTuple):
+    """Every span that lies in one clause between two cuts: arrays of one length, clause by clause, starts ascending."""
+
+    start: np.ndarray
+    end: np.ndarray
+    clause: np.ndarray
+    short: np.ndarray  # a single character, although its clause has more
+
+
+@lru_cache(maxsize=8)  # the labels of a post ask for the same ones
+def _candidates(clauses: tuple[tuple[int, int], ...], cuts: tuple[int, ...]) -> _Candidates:
+    starts, ends, owners, short = [], [], [], []
+    for k, (low, high) in enumerate(clauses):
+        inside = np.array([low, *cuts[bisect_right(cuts, low) : bisect_left(cuts, high)], high])
+        a, b = np.triu_indices(len(inside), 1)
+        starts.append(inside[a])
+        ends.append(inside[b])
+        owners.append(np.full(len(a), k))
+        short.append(inside[b] - inside[a] < min(2, high - low))
+    return _Candidates(*map(np.concatenate, (starts, ends, owners, short)))
+
+
 def _best(
     total: np.ndarray, clauses: list[tuple[int, int]], cuts: list[int], limit: int, taken: list[tuple[int, int]]
 ) -> tuple[float, int, int] | None:
-    best: tuple[float, int, int] | None = None
-    for low, high in clauses:
-        inside = [low, *[c for c in cuts if low < c < high], high]
-        for i, start in enumerate(inside[:-1]):
-            for end in inside[i + 1 :]:
-                if end - start > limit:
-                    break
-                if end - start < min(2, high - low) or any(start < b and end > a for a, b in taken):
-                    continue
-                gain = float(total[end] - total[start])
-                if best is None or gain > best[0]:
-                    best = gain, start, end
-        if best is None and high - low > limit and not taken:
-            best = float(total[low + limit] - total[low]), low, low + limit
+    """The span of at most `limit` characters that adds most and touches none of `taken`: what it adds, start, end."""
+    c = _candidates(tuple(clauses), tuple(cuts))
+    fits = (c.end - c.start <= limit) & ~c.short
+    for a, b in taken:
+        fits &= (c.start >= b) | (c.end <= a)
+    gains = np.where(fits, total[c.end] - total[c.start], -np.inf)
+    at = int(gains.argmax())
+    best = (float(gains[at]), int(c.start[at]), int(c.end[at])) if fits[at] else None
+    if not taken:  # a clause without a cut within `limit`: its beginning
+        first = int(c.clause[fits.argmax()]) if fits.any() else len(clauses)
+        for low, high in clauses[:first]:
+            if high - low > limit:
+                gain = float(total[low + limit] - total[low])
+                return (gain, low, low + limit) if best is None or gain >= best[0] else best
     return best
 
 

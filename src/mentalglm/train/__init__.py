@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +12,11 @@ if TYPE_CHECKING:
     from mentalglm.train.recipe import Recipe
 
 
-def command(recipe: Path, out: Path | None = None, from_: Path | None = None) -> int:
+def command(recipe: Path, out: Path | None = None, from_: Path | None = None, workers: int = 1) -> int:
     """Trains what `recipe` says into the run folder `out` (without it `runs/NAME-HASH`) and returns the exit code.
 
-    from_: the folder with the source files. A run that was stopped goes on with the fits that are not there yet.
+    from_: the folder with the source files. workers: how many fits run side by side, each in a process of its own. A run
+    that was stopped goes on with the fits that are not there yet.
     Raises UserError for a wrong recipe, or an `out` that holds something else; MissingError for files that are missing.
     """
     from mentalglm import runs
@@ -30,28 +29,17 @@ def command(recipe: Path, out: Path | None = None, from_: Path | None = None) ->
         if run.done:
             _say(f"{run.folder} holds this very run, finished")
             return 0
-        _train(chosen, from_, run)
+        _train(chosen, from_, run, workers)
     _say(f"done: the model is {run.folder / 'model'}, its figures are {run.folder / 'figures.json'}")
     return 0
 
 
-def _train(recipe: Recipe, from_: Path | None, run: Run) -> None:
-    import torch
-
-    from mentalglm.train import card, finish, mini
+def _train(recipe: Recipe, from_: Path | None, run: Run, workers: int) -> None:
+    from mentalglm.train import card, finish, jobs, mini
 
     out = run.folder
     prepared = mini.Prepared(recipe, from_, _say)
-    fits = [None, *range(recipe.fit.folds)]
-    for k in fits:
-        mini.fit_ngrams(prepared, k, out)
-    _say("the n-gram halves are fitted")
-    # a fit gives its file its name last, so that one which is there is whole
-    left = [k for k in fits if not (out / ("network-all.pt" if k is None else f"network-{k}.npz")).exists()]
-    watch = Watch(len(left) * recipe.fit.epochs)
-    for k in left:
-        torch.manual_seed(recipe.seed)  # a fit gives the same whichever came before it
-        mini.fit_network(prepared, k, out, watch.epoch)
+    jobs.run(prepared, from_, out, workers, _say)
     constants, arrays = finish.calibration(prepared, out)
     _say("calibrated; the figures take a few minutes")
     figures = figures_of(prepared, constants, arrays)
@@ -88,25 +76,6 @@ def figures_of(p: Prepared, constants: dict[str, Any], arrays: dict[str, Any]) -
             "distortion": figures.nadeau_bengio([x[0] for x in ours], [x[0] for x in theirs]),
         }
     return out
-
-
-class Watch:
-    """Says each epoch's line with the time that the other epochs, of like length, will take; `total` are to do."""
-
-    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self.total, self.done, self.clock, self.began = total, 0, clock, clock()
-
-    def epoch(self, line: str) -> None:
-        self.done += 1
-        _say(f"{line}; {duration((self.clock() - self.began) / self.done * (self.total - self.done))} left")
-
-
-def duration(seconds: float) -> str:
-    """40 s, 12 min, 1 h 5 min."""
-    if seconds < 59.5:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _say(line: str) -> None:

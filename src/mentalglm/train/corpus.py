@@ -37,6 +37,7 @@ BELIEF_OF = {
     "self_blame": "belief.blame",
     "other_blame": "belief.blame",
 }
+WARM = "contrast"  # the set that the warm start learns from; it has no fold
 SUBJECTS = ("self", "other", "unclear", "none")
 PSY = (
     "自杀未遂", "自杀准备行为", "自杀计划", "主动自杀意图", "被动自杀意图", "用户攻击行为", "他人攻击行为", "自伤行为",
@@ -86,7 +87,7 @@ FILES = {
     "ordinary_weibo": ["ordinary_weibo/train.jsonl"],
 }
 INVENTED = [
-    "hard_negatives.jsonl", "rare_distortions.jsonl", "pathway_synthetic/train.jsonl",
+    "hard_negatives.jsonl", "contrast_pairs.jsonl", "rare_distortions.jsonl", "pathway_synthetic/train.jsonl",
     "pathway_synthetic/validation.jsonl", "pathway_synthetic/test.jsonl",
 ]  # fmt: skip
 INVENTED_FOLDER = Path(__file__).parents[1] / "datasets"
@@ -166,6 +167,9 @@ def invented(folder: Path) -> Iterator[Example]:
         e.subject, e.attempt = SUBJECTS.index(r["subject"]), int(r["past_attempt"])
         e.family = r.get("pair", "")
         yield e
+    for r in _rows(folder / "contrast_pairs.jsonl"):
+        if r["split"] == "train":
+            yield _contrast(r)
     for r in _rows(folder / "rare_distortions.jsonl"):
         yield _example(r["text"], "rare", distortions=tuple(r["distortions"]))
     for split in ("train", "validation", "test"):
@@ -183,6 +187,19 @@ def invented(folder: Path) -> Iterator[Example]:
             e = _example(r["text"], "pathway_synthetic")
             e.sentences, e.family = spans, r["family"]
             yield e
+
+
+def contrast_validation(folder: Path) -> list[Example]:
+    """The contrast pairs that no fit trains on: how long the warm start takes was chosen on them."""
+    return [_contrast(r) for r in _rows(folder / "contrast_pairs.jsonl") if r["split"] == "validation"]
+
+
+def _contrast(r: dict[str, Any]) -> Example:
+    e = _example(r["text"], WARM)
+    if r["subject"] != "unclear":  # whose wish it is cannot be told: neither can the author's level
+        e.risk, e.level = int(r["level"] >= 6), r["level"]
+    e.subject, e.attempt, e.family = SUBJECTS.index(r["subject"]), int(r["past_attempt"]), r["pair"]
+    return e
 
 
 def _example(text: str, source: str, **targets: Any) -> Example:
@@ -262,8 +279,12 @@ def group(examples: list[Example], threshold: float = 0.7) -> None:
 
 
 def assign_folds(examples: list[Example], folds: int, seed: int) -> None:
-    """Sets `fold`: grouped and stratified by source and main label."""
+    """Sets `fold`: grouped and stratified by source and main label. Posts of the warm start are in no fold (-1): every
+    fit has seen them."""
     from sklearn.model_selection import StratifiedGroupKFold
+
+    warm = {e.group for e in examples if WARM in e.sources}
+    examples = [e for e in examples if e.group not in warm]
 
     def stratum(e: Example) -> str:
         rare = [d for d in (e.distortions or ()) if d != "labeling"]

@@ -25,7 +25,7 @@ def calibration(p: Prepared, out: Path) -> tuple[dict[str, Any], dict[str, Any]]
     y = p.data.targets[:, :COLUMNS]
     owner, _, labels = sentence_rows(p)
     fold = np.array([x.fold for x in p.examples])
-    of = _sources(p)
+    of = {name: rows & (fold >= 0) for name, rows in _sources(p).items()}
     # a column is calibrated where its probability is meant to hold: risk and distortions on their own sets
     use = np.zeros_like(y, bool)
     hl, cd = _first(of, "sos_hl_1k", "hard"), _first(of, "socialcd_3k", "rare")

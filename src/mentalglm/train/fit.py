@@ -3,7 +3,6 @@ are computed once and kept in half precision."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ class Plan:
     read_out_rate: float = 1e-3
     dropout: float = 0.1
     seed: int = 0
+    decay: float = 1.0  # a layer's rate is that of the layer above times this
 
 
 def frozen_states(encoder: Encoder, data: Tensors, trained: int) -> list[Tensor]:
@@ -56,22 +56,33 @@ def fit(
     rows: Sequence[int],
     plan: Plan,
     say: Callable[[str], None],
+    families: Sequence[str] = (),
+    halved: frozenset[int] = frozenset(),
 ) -> None:
-    """Trains in place on the examples `rows`."""
+    """Trains in place on the examples `rows`.
+
+    families: by example; those of one family (a contrast pair) stand in one batch. halved: rows of which each epoch
+    takes one half of the families, in turn.
+    """
     torch.manual_seed(plan.seed)
     rng = np.random.default_rng(plan.seed)
     _start_bias(read_out, data.targets[list(rows)])
     below = len(encoder.layers) - plan.trained
     learned = [p for layer in encoder.layers[below:] for p in layer.parameters()]
-    groups = _groups(learned, plan.rate) + _groups(list(read_out.parameters()), plan.read_out_rate)
+    groups = _groups(list(read_out.parameters()), plan.read_out_rate)
+    for depth, layer in enumerate(reversed(encoder.layers[below:])):
+        groups += _groups(list(layer.parameters()), plan.rate * plan.decay**depth)
     optimizer = torch.optim.AdamW(groups)
     peaks = [g["lr"] for g in optimizer.param_groups]
-    steps, step, start = plan.epochs * math.ceil(len(rows) / plan.batch), 0, time.monotonic()
+    units = _units(rows, families)
+    kept = [[u for at, u in enumerate(units) if u[0] not in halved or (at + n) % 2] for n in range(plan.epochs)]
+    every = [list(_shuffled_batches(data, us, plan.batch, rng)) for us in kept]
+    steps, step, start = sum(map(len, every)), 0, time.monotonic()
     for epoch in range(plan.epochs):
         encoder.train()
         read_out.train()
         total = 0.0
-        for batch in _shuffled_batches(data, rows, plan.batch, rng):
+        for batch in every[epoch]:
             factor = min((step + 1) / (0.1 * steps), max(0.02, 1 - step / steps))
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * factor
@@ -83,7 +94,8 @@ def fit(
             optimizer.step()
             step += 1
             total += loss.item() * len(batch)
-        say(f"epoch {epoch + 1}/{plan.epochs} loss {total / len(rows):.4f} after {time.monotonic() - start:.0f} s")
+        seen = sum(map(len, every[epoch]))
+        say(f"epoch {epoch + 1}/{plan.epochs} loss {total / seen:.4f} after {time.monotonic() - start:.0f} s")
 
 
 def predict(
@@ -179,12 +191,39 @@ def _sorted_batches(data: Tensors, rows: Sequence[int], size: int) -> Iterator[l
         yield order[s : s + size]
 
 
-def _shuffled_batches(data: Tensors, rows: Sequence[int], size: int, rng: np.random.Generator) -> Iterator[list[int]]:
-    """Batches of like lengths, drawn from pools of fifty batches."""
-    order = rng.permutation(np.array(rows))
+def _units(rows: Sequence[int], families: Sequence[str]) -> list[list[int]]:
+    """`rows` one by one, but those of one family together."""
+    units: dict[object, list[int]] = {}
+    for i in rows:
+        units.setdefault((families[i] if families else "") or i, []).append(i)
+    return list(units.values())
+
+
+def _shuffled_batches(
+    data: Tensors, units: Sequence[list[int]], size: int, rng: np.random.Generator
+) -> Iterator[list[int]]:
+    """Batches of about `size` rows of like lengths, drawn from pools of fifty batches; a unit is never divided."""
     batches: list[list[int]] = []
-    for s in range(0, len(order), size * 50):
-        pool = sorted(order[s : s + size * 50].tolist(), key=data.length)
-        batches += [pool[k : k + size] for k in range(0, len(pool), size)]
+    pool: list[list[int]] = []
+
+    def close() -> None:
+        batch: list[int] = []
+        for unit in sorted(pool, key=lambda u: max(map(data.length, u))):
+            if batch and len(batch) + len(unit) > size:
+                batches.append(batch)
+                batch = []
+            batch = batch + unit
+        if batch:
+            batches.append(batch)
+        pool.clear()
+
+    held = 0
+    for at in rng.permutation(len(units)):
+        pool.append(units[at])
+        held += len(units[at])
+        if held >= size * 50:
+            close()
+            held = 0
+    close()
     for k in rng.permutation(len(batches)):
         yield batches[k]

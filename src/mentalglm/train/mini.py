@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from mentalglm.train import corpus, e5, linear, tensors
+from mentalglm.train import contrast, corpus, e5, linear, tensors
 from mentalglm.train.fit import Plan, fit, frozen_states, predict
 from mentalglm.train.net import CHILDREN, COLUMNS, OUTPUTS, Encoder, ReadOut, columns, load_base
 from mentalglm.train.pieces import tokenizer_of
@@ -35,11 +36,28 @@ class Prepared:
         self.tokenizer = tokenizer_of([base.pieces[i] for i in self.kept])
         self.data = tensors.of_examples(self.examples, self.tokenizer, recipe.data.max_tokens)
         say(f"{len(self.examples)} posts, {sum(map(len, self.data.ids))} tokens")
-        self.states = frozen_states(self.encoder(), self.data, recipe.encoder.trained)
-        say("states of the frozen layers are ready")
+        self.families = [e.family for e in self.examples]
+        self.warm: dict[str, dict[str, Tensor]] | None = None
+        self.states: list[Tensor] = []
+
+    def start_from(self, warm: Path | None) -> None:
+        """Every fit begins with the weights in `warm` (None: those of the base); keeps the states of the frozen layers."""
+        self.warm = torch.load(warm, weights_only=True) if warm else None
+        self.states = frozen_states(self.start()[0], self.data, self.recipe.encoder.trained)
+
+    def start(self) -> tuple[Encoder, ReadOut]:
+        encoder, read_out = self.encoder(), ReadOut(self.base.config["hidden"])
+        if self.warm is not None:
+            encoder.load_state_dict(self.warm["encoder"])
+            read_out.load_state_dict(self.warm["read_out"])
+        return encoder, read_out
 
     def encoder(self) -> Encoder:
         return load_base(self.base, self.kept, self.recipe.encoder.layers)
+
+    def contrast(self) -> list[int]:
+        """The posts of the warm start."""
+        return [i for i, e in enumerate(self.examples) if corpus.WARM in e.sources]
 
     def rows(self, fold: int | None) -> tuple[list[int], list[int]]:
         """Indices to train on and to predict; without a fold, everything and nothing."""
@@ -50,17 +68,55 @@ class Prepared:
         return [i for i in every if self.examples[i].fold != fold], held
 
 
+def warm_start(p: Prepared, out: Path, say: Callable[[str], None]) -> Path | None:
+    """Writes `warm.pt`, the whole encoder tuned on the contrast pairs alone; None where the recipe wants none."""
+    path, w = out / "warm.pt", p.recipe.warm
+    if not w.epochs:
+        return None
+    if not path.exists():
+        layers = len(p.recipe.encoder.layers)
+        encoder, read_out = p.start()
+        plan = Plan(layers, w.epochs, w.batch, w.rate, seed=p.recipe.seed, decay=w.decay)
+        rows = p.contrast()
+        states = frozen_states(encoder, p.data, layers)
+        held = corpus.contrast_validation(corpus.INVENTED_FOLDER)
+        asked = tensors.of_examples(held, p.tokenizer, p.recipe.data.max_tokens)
+        asked_states = frozen_states(encoder, asked, layers)
+        scores: list[dict[str, float]] = []
+
+        def epoch(line: str) -> None:
+            posts, _ = predict(encoder, read_out, asked, asked_states, range(len(held)), layers)
+            scores.append(contrast.both_right(posts, held))
+            say(f"warm start: {line}; both right on {scores[-1]['all']:.0%} of the pairs kept out")
+
+        fit(encoder, read_out, p.data, states, rows, plan, epoch, p.families)
+        write_json(out / "warm.json", {"pairs_kept_out": len(held) // 2, "both_right_by_epoch": scores})
+        part = path.with_suffix(".part")
+        torch.save({"encoder": encoder.state_dict(), "read_out": read_out.state_dict()}, part)
+        part.rename(path)
+    return path
+
+
+def network_file(out: Path, fold: int | None) -> Path:
+    return out / ("network-all.pt" if fold is None else f"network-{fold}.npz")
+
+
+def ngrams_file(out: Path, fold: int | None) -> Path:
+    return out / ("ngrams-all.npz" if fold is None else f"ngrams-{fold}.npz")
+
+
 def fit_network(p: Prepared, fold: int | None, out: Path, say: Callable[[str], None]) -> None:
     """Writes `network-all.pt` or `network-K.npz` (logits of the held fold) into `out`."""
-    path = out / ("network-all.pt" if fold is None else f"network-{fold}.npz")
+    path = network_file(out, fold)
     if path.exists():
         return
     f = p.recipe.fit
-    plan = Plan(p.recipe.encoder.trained, f.epochs, f.batch, f.rate, seed=p.recipe.seed)
-    encoder, read_out = p.encoder(), ReadOut(p.base.config["hidden"])
+    plan = Plan(p.recipe.encoder.trained, f.epochs, f.batch, f.rate, seed=p.recipe.seed, decay=f.decay)
+    encoder, read_out = p.start()
     train, held = p.rows(fold)
     name = "all" if fold is None else f"fold {fold}"
-    fit(encoder, read_out, p.data, p.states, train, plan, lambda line: say(f"{name}: {line}"))
+    halved = frozenset(p.contrast() if p.recipe.warm.epochs else ())  # they had their epochs before
+    fit(encoder, read_out, p.data, p.states, train, plan, lambda line: say(f"{name}: {line}"), p.families, halved)
     part = path.with_suffix(".part")
     with part.open("wb") as file:
         if fold is None:
@@ -88,7 +144,7 @@ def sentence_rows(p: Prepared) -> tuple[list[int], list[str], np.ndarray]:
 
 def fit_ngrams(p: Prepared, fold: int | None, out: Path) -> None:
     """Writes `ngrams-all.npz` (the packed weights) or `ngrams-K.npz` (logits of the held fold) into `out`."""
-    path = out / ("ngrams-all.npz" if fold is None else f"ngrams-{fold}.npz")
+    path = ngrams_file(out, fold)
     if path.exists():
         return
     train, held = p.rows(fold)

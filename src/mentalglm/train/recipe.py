@@ -28,11 +28,21 @@ class EncoderPart(_Strict):
     trained: int = Field(ge=1)
 
 
+class WarmPart(_Strict):
+    """The warm start: the whole encoder on the contrast pairs alone, once, before the fits. No epochs: none."""
+
+    epochs: int = Field(0, ge=0)
+    batch: int = Field(32, ge=1)
+    rate: float = Field(3e-4, gt=0)
+    decay: float = Field(0.9, gt=0, le=1)
+
+
 class FitPart(_Strict):
     folds: int = Field(5, ge=2)
     epochs: int = Field(3, ge=1)
     batch: int = Field(32, ge=1)
     rate: float = Field(2e-4, gt=0)
+    decay: float = Field(1.0, gt=0, le=1)
     ngram_strength: float = Field(8.0, gt=0)
 
 
@@ -46,6 +56,7 @@ class Recipe(_Strict):
     seed: int = 0
     data: Data
     encoder: EncoderPart
+    warm: WarmPart = WarmPart()
     fit: FitPart
     decide: DecidePart
 

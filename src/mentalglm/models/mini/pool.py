@@ -36,8 +36,9 @@ def sentence(p: Pooled, inside: np.ndarray, child_bias: np.ndarray) -> tuple[np.
 def to_characters(tokens: np.ndarray, spans: np.ndarray, start: int, length: int) -> np.ndarray:
     """Token shares [T, C] with `spans` [T, 2] spread evenly over the characters `start : start + length`: [length, C]."""
     out = np.zeros((length, tokens.shape[1]), np.float32)
-    for row, (a, b) in zip(tokens, spans.tolist(), strict=True):
-        a, b = max(a - start, 0), min(b - start, length)
-        if b > a:
-            out[a:b] += row / (b - a)
+    first = np.maximum(spans[:, 0] - start, 0)
+    sizes = np.maximum(np.minimum(spans[:, 1] - start, length) - first, 0)
+    rows = np.repeat(np.arange(len(tokens)), sizes)
+    within = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    np.add.at(out, first[rows] + within, tokens[rows] / sizes[rows, None])
     return out
