@@ -258,6 +258,10 @@ def test_resume_of_a_finished_output_takes_the_new_rows(tmp_path: Path) -> None:
     assert run("analyze", "--input", source, "--output", out, "--resume").code == 0
     assert out.read_bytes() == before
     many(source, 8)
+    done = run("analyze", "--input", source, "--output", out, "--resume", "--prevalence", "0.01")
+    assert done.code == 2
+    assert "other tasks or another prevalence" in done.line
+    assert out.read_bytes() == before
     done = run("analyze", "--input", source, "--output", out, "--resume")
     assert "8 rows" in done.line
     assert out.read_bytes().startswith(before)

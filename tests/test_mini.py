@@ -21,7 +21,7 @@ from mentalglm import tasks as task_list
 from mentalglm.errors import MissingError, UserError
 from mentalglm.models import mini
 from mentalglm.models.mini import FILES, WEIGHTS, Mini
-from mentalglm.models.mini.decide import RISK, _logit, sigmoid
+from mentalglm.models.mini.decide import RISK, _logit, contradicts, sigmoid
 from mentalglm.models.mini.parts import Parts
 from mentalglm.models.mini.reader import WINDOW
 from mentalglm.schema import Post, Record, validate
@@ -114,6 +114,27 @@ def test_particular_posts(model: Mini, name: str, text: str) -> None:
             assert all(b <= c for (_, b), (c, _) in itertools.pairwise(spans))
             if len(text) > 40 and "\u0301" not in text and "\ud800" not in text:
                 assert sum(b - a for a, b in spans) <= len(text) / 2
+
+
+def test_a_quote_does_not_run_over_a_long_stretch_that_is_not_read(model: Mini) -> None:
+    text = "药已经" + "\u200b" * 150 + "买好了，明天就走，你们都别找我，信在抽屉里"
+    for analysis in one(model, text)["analyses"].values():
+        for label in {e["label"] for e in analysis["evidence"]}:
+            assert sum(e["end"] - e["start"] for e in analysis["evidence"] if e["label"] == label) <= 0.3 * len(text)
+
+
+def test_a_low_that_the_level_contradicts_is_not_sure() -> None:
+    assert contradicts(False, 6, "self")
+    assert not contradicts(False, 5, "self")
+    assert contradicts(True, 3, "other")
+    assert not contradicts(True, 3, "self")
+
+
+def test_a_parent_has_the_evidence_of_a_child(model: Mini) -> None:
+    found = [r["analyses"]["cognitive_pathway"] for r in model.analyze([e.text for e in tiny.examples()][::9])]
+    assert any(a["labels"] for a in found)
+    for a in found:
+        assert set(a["labels"]) == {e["label"] for e in a["evidence"]}
 
 
 def test_masked_data_are_no_evidence_however_much_they_weigh(model: Mini, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,14 +308,14 @@ def test_prevalence_moves_the_logit_by_the_difference_of_the_logits(model: Mini,
     base = float(model.constants.raw["risk"]["prevalence"])
     shift = math.log(share / (1 - share)) - math.log(base / (1 - base))
     assert other.risk.shift == pytest.approx(shift, abs=1e-9)
-    assert (other.risk.threshold, other.risk.unsure_from) == (model.risk.threshold, model.risk.unsure_from)
     for text, before, after in zip(POSTS, model.analyze(POSTS), other.analyze(POSTS), strict=True):
         a, b = before["analyses"]["suicide_risk"], after["analyses"]["suicide_risk"]
         p = float(sigmoid(np.array(logit_of_risk(model, text) + shift)))
         assert b["probabilities"]["high"] == round(p, 4)
         assert b["prevalence"] == share
         assert "prevalence" not in a
-        assert b["labels"] == ["high" if p >= other.risk.threshold else "low"]
+        # the number moves, the decision does not: a post under way stays high however rare such posts are
+        assert (b["labels"], b["abstained"]) == (a["labels"], a["abstained"])
         assert (b["level"], b["expression"], b["subject"]) == (a["level"], a["expression"], a["subject"])
         assert after["analyses"]["cognitive_distortion"] == before["analyses"]["cognitive_distortion"]
 
@@ -312,7 +333,8 @@ def test_an_operating_point_decides_alike_at_every_prevalence(
         expected = logit_of_risk(model, text) >= _logit(threshold) - 1e-9
         analysis = record["analyses"]["suicide_risk"]
         assert analysis["labels"] == ["high" if expected else "low"]
-        assert not analysis["abstained"] or analysis["labels"] == ["high"]  # screening leaves no band of "not sure"
+        # screening leaves no band of "not sure", but a low that the level contradicts
+        assert not analysis["abstained"] or analysis["labels"] == ["high"] or analysis["level"] >= 6
 
 
 def test_an_operating_point_lowers_the_threshold(model: Mini, folder: Path) -> None:

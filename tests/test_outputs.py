@@ -126,6 +126,27 @@ def test_other_flags_are_refused_and_named(tmp_path: Path) -> None:
         journal(out, resume=True, prevalence=0.01)
 
 
+def test_a_kill_before_the_first_sync_leaves_the_settings(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    j = journal(out)
+    j.write(RECORDS[0], POSTS[0])
+    j._flush()  # as after a second; then the process is gone
+    with pytest.raises(UserError, match="prevalence"):
+        journal(out, resume=True, prevalence=0.01)
+    again = journal(out, overwrite=True, prevalence=0.01)
+    again.write(RECORDS[0], POSTS[0])
+    again._flush()
+    assert journal(out, resume=True, prevalence=0.01).done == 1
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "html"])
+def test_a_file_that_we_did_not_write_is_not_called_finished(tmp_path: Path, ending: str) -> None:
+    out = tmp_path / f"out.{ending}"
+    out.write_text("id,text\n1,x\n", encoding="utf-8")
+    with pytest.raises(UserError, match="no output of ours"):
+        journal(out, resume=True)
+
+
 def test_a_finished_table_is_finished(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     j = journal(out)

@@ -45,6 +45,7 @@ BASE = {"labels": ["low"], "expression": "none", "subject": "none", "abstained":
         ({"expression": "plan"}, True),
         ({"expression": "imminent"}, True),
         ({"subject": "other"}, True),
+        ({"subject": "unclear"}, True),
         ({"abstained": True}, True),
         ({"expression": None, "level": 4}, True),
         ({"expression": None, "level": 3}, False),

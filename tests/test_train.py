@@ -24,7 +24,8 @@ from mentalglm.schema import validate
 from . import tiny
 
 OUTPUTS = {
-    "figures.json", "model/encoder.onnx", "model/tokenizer.json", "model/ngrams.npz", "model/calibration.json",
+    "figures.json", "out_of_fold.npz", "warm.json",
+    "model/encoder.onnx", "model/tokenizer.json", "model/ngrams.npz", "model/calibration.json",
     "model/checksums.json", "warm.pt", "network-all.pt", "network-0.pt", "network-0.npz", "network-1.pt", "network-1.npz",
     "ngrams-all.npz", "ngrams-0.npz", "ngrams-1.npz",
 }  # fmt: skip
@@ -115,7 +116,7 @@ def test_its_model_answers(trained: Path) -> None:
 
 def test_its_figures_say_what_they_were_measured_on(trained: Path) -> None:
     figures = json.loads((trained / "figures.json").read_text(encoding="utf-8"))
-    assert set(figures) == {"pathway"}  # the published sets were not there
+    assert set(figures) == {"pathway", "pairs", "warm"}  # the published sets were not there
     assert figures["pathway"]["measured_on"] == "synthetic"
     assert 0 <= figures["pathway"]["micro_f1"]["low"] <= figures["pathway"]["micro_f1"]["high"] <= 1
 
@@ -337,11 +338,11 @@ def test_a_threshold_of_the_table_reaches_its_recall(rows: list[tuple[float, boo
     p, y = np.array([r[0] for r in rows]), np.array([float(r[1]) for r in rows])
     if not y.any():
         return
-    table = recall_table(p, y)
+    table = recall_table(p, y, np.arange(len(p)) % 2)
     assert [row["recall"] for row in table] == [r / 100 for r in range(50, 100)]
     for row in table:
         assert (p[y > 0] >= row["threshold"]).mean() >= row["recall"] - 1e-9
-        assert row["precision"] == pytest.approx(y[p >= row["threshold"]].mean())
+        assert 0 <= min(row.values()) <= max(row.values()) <= 1
     assert all(a["threshold"] >= b["threshold"] for a, b in pairwise(table))
 
 
@@ -373,6 +374,7 @@ def made_up(n: int = 240, folds: int = 3) -> tuple[list[Any], dict[str, Any], di
 def test_every_figure_and_the_card_where_every_set_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     tiny.needs_training()
     from mentalglm.train import card, figures
+    from mentalglm.train.recipe import read
 
     monkeypatch.setattr(figures, "DRAWS", 20)
     examples, arrays, constants = made_up()
@@ -382,8 +384,10 @@ def test_every_figure_and_the_card_where_every_set_is_there(monkeypatch: pytest.
     json.dumps(out, allow_nan=False)  # figures.json is JSON
     for name, key in (("risk", "f1"), ("distortions", "micro_f1"), ("levels", "quadratic_kappa")):
         assert out[name][key]["low"] <= out[name][key]["value"] <= out[name][key]["high"]
-    assert out["risk"]["ppv_npv"][0]["ppv"] < out["risk"]["ppv_npv"][-1]["ppv"]
-    text = card.write("mini", out, {"encoder.onnx": 18_000_000}, {"a.jsonl": "0" * 64})
+    assert out["risk"]["ppv_npv"][0]["ppv"]["value"] < out["risk"]["ppv_npv"][-1]["ppv"]["value"]
+    text = card.write(
+        read(Path(__file__).parents[1] / "recipes/mini.toml"), out, {"encoder.onnx": 18_000_000}, {"a.jsonl": "0" * 64}
+    )
     assert "miss rate of at most 10%" in text
     assert "no clinician" in text
 
@@ -394,6 +398,31 @@ def test_figures_of_absent_sets_are_left_out() -> None:
     absent = {k: np.zeros_like(v) if k.startswith("is_") else v for k, v in arrays.items()}
     recipe = SimpleNamespace(decide=SimpleNamespace(miss_target=0.1))
     assert train.figures_of(SimpleNamespace(examples=examples, recipe=recipe), constants, absent) == {}  # type: ignore[arg-type]
+
+
+def test_what_a_recall_costs_is_measured_on_other_posts_than_its_threshold_was_chosen_on() -> None:
+    pytest.importorskip("sklearn", reason="training needs scikit-learn (the extra `train`)")
+    from mentalglm.train.decide import recall_table
+
+    # each fold's high posts are scored another way: a threshold from one misses half of the other
+    p = np.array([0.9, 0.8, 0.3, 0.2] * 10)
+    fold, y = np.array([0, 0, 1, 1] * 10), np.ones(40)
+    row = next(r for r in recall_table(p, y, fold) if r["recall"] == 0.9)
+    assert row["threshold"] == 0.2
+    assert row["reached"] == 0.5
+
+
+def test_a_chance_ece_is_what_right_probabilities_reach() -> None:
+    pytest.importorskip("sklearn", reason="training needs scikit-learn (the extra `train`)")
+    from mentalglm.train.decide import debiased_ece
+    from mentalglm.train.figures import ece_by_chance
+
+    rng = np.random.default_rng(3)
+    p = rng.random(600)
+    limit = ece_by_chance(p)
+    right = [debiased_ece(p, (rng.random(600) < p).astype(float)) for _ in range(100)]
+    assert 0.85 <= np.mean([x <= limit for x in right]) <= 1
+    assert debiased_ece(p, (rng.random(600) < p**3).astype(float)) > limit
 
 
 def test_the_corrected_t_test() -> None:

@@ -173,7 +173,13 @@ def calibration() -> dict[str, Any]:
             "prevalence": 0.48,
             "miss_target": 0.1,
             "recall_table": [
-                {"recall": r / 100, "threshold": round(0.9 - (r - 50) / 60, 4), "precision": 0.9}
+                {
+                    "recall": r / 100,
+                    "threshold": round(0.9 - (r - 50) / 60, 4),
+                    "precision": 0.9,
+                    "reached": r / 100,
+                    "false_alarms": 0.1,
+                }
                 for r in range(50, 100)
             ],
         },

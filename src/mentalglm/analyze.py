@@ -124,6 +124,8 @@ def run(
         try:
             left = iter(rows)
             last = _skip_done(left, journal, tally, progress)
+            if last and journal:
+                _same_flags(last, tasks, journal)
             for record, row in _records(left, lambda: _noted(load(), say), tasks, lang, last):
                 with interrupts.held():
                     sink.write(record, row)
@@ -169,6 +171,19 @@ def _skip_done(
         progress(record)
         last = record if record["status"] == "ok" else last
     return last
+
+
+def _same_flags(last: Record, tasks: Sequence[str] | None, journal: Journal) -> None:
+    """Raises UserError where a finished output, whose settings are not kept, shows other flags than this call's."""
+    from mentalglm.tasks import NAMES
+
+    risk = last["analyses"].get("suicide_risk", {"error": None})
+    other = "error" not in risk and risk.get("prevalence") != journal.settings.get("prevalence")
+    if other or set(last["analyses"]) != set(tasks or NAMES):
+        raise UserError(
+            f"{journal.path} was made with other tasks or another prevalence",
+            "give the same flags, or --overwrite to start anew",
+        )
 
 
 def _records(

@@ -83,7 +83,8 @@ def analyze(
     operating_point
         For screening, as in recall=0.95: high risk is then said so often that it misses only that share.
     prevalence
-        The share of high-risk posts where these come from, such as 0.01; the probabilities are corrected for it.
+        The share of high-risk posts where these come from, such as 0.01: the stated probabilities are
+        corrected for it; which posts are called high, or not sure, stays.
     threads
         How many threads the model may use.
     resume

@@ -60,6 +60,8 @@ class Journal:
         if resume and self.file.exists():
             self._good = self._read_back()
         elif resume and path.exists():
+            if not _ours(path, self.format):
+                raise UserError(f"{path} is no output of ours", "name another --output, or --overwrite to replace it")
             self.complete = True  # it was moved into place whole, and its journal is gone
 
     def _check_place(self, resume: bool, overwrite: bool) -> None:
@@ -91,6 +93,7 @@ class Journal:
                 self._raw = io.FileIO(self.file, "r+" if self.file.exists() else "w+")
                 self._raw.truncate(self._good)
                 self._raw.seek(self._good)
+            self._note()  # before the first record: a kill from here on leaves what --resume must compare with
         return self._raw
 
     def _read_back(self) -> int:
@@ -183,7 +186,12 @@ class Journal:
         with disk_errors(self.progress):
             os.fsync(raw.fileno())
             self._synced = time.monotonic()
-            state = {"settings": self.settings, "rows": self.rows, "sha256": self._hash.hexdigest()}
+        self._note()
+
+    def _note(self) -> None:
+        """Writes down the settings, and the posts that the records so far are of."""
+        state = {"settings": self.settings, "rows": self.rows, "sha256": self._hash.hexdigest()}
+        with disk_errors(self.progress):
             temporary = self.progress.with_name(self.progress.name + ".tmp")
             temporary.write_text(json.dumps(state, indent=1))
             os.replace(temporary, self.progress)
@@ -223,6 +231,15 @@ class Journal:
                 os.replace(temporary, self.path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _ours(path: Path, kind: str) -> bool:
+    """Whether a finished table or page looks like one that this program wrote."""
+    with disk_errors(path), path.open("rb") as f:
+        if kind == "html":
+            return b"mentalglm" in f.read(1 << 16)
+        f.seek(0 if kind == "csv" else max(0, path.stat().st_size - (1 << 20)))  # a Parquet file's columns stand last
+        return b".abstained" in f.read(1 << 20)
 
 
 def _as_dict(post: Post | BadRow) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from mentalglm.schema import Record
 def count_rows(path: Path) -> int | None:
     """About how many rows a file has, for the time left; None where that cannot be told quickly."""
     ending = path.suffix.lower()
+    if not path.is_file():
+        return None  # reading a pipe would take its rows away
     with contextlib.suppress(Exception):  # the reader says what is wrong with a file, not the bar
         if ending == ".parquet":
             import pyarrow.parquet

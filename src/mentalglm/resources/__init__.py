@@ -98,12 +98,14 @@ def crisis(lang: Lang = "zh") -> Crisis:
 def needs_crisis(analyses: Mapping[str, Any]) -> bool:
     """Whether the resources are shown beside these analyses of one post.
 
-    They are when suicide risk is `high`, the expression is a wish or above, another person is at present risk, or the
-    model is not sure. A missing `expression` is read from the level: a wish begins at 4.
+    They are when suicide risk is `high`, the expression is a wish or above, another person is at present risk or may be
+    (`unclear`), or the model is not sure. A missing `expression` is read from the level: a wish begins at 4.
     """
     risk = analyses.get("suicide_risk")
     if not risk or "error" in risk:
         return False
     expression = risk.get("expression")
     wish = expression in ("wish", "plan", "imminent") or (expression is None and (risk.get("level") or 0) >= 4)
-    return "high" in risk["labels"] or wish or risk.get("subject") == "other" or bool(risk.get("abstained"))
+    return (
+        "high" in risk["labels"] or wish or risk.get("subject") in ("other", "unclear") or bool(risk.get("abstained"))
+    )

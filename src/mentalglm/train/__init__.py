@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,8 @@ def command(recipe: Path, out: Path | None = None, from_: Path | None = None, wo
 
 
 def _train(recipe: Recipe, from_: Path | None, run: Run, workers: int) -> None:
-    from mentalglm.train import card, finish, jobs, mini
+    from mentalglm.models.mini import Mini
+    from mentalglm.train import card, contrast, finish, jobs, mini, plots
 
     out = run.folder
     prepared = mini.Prepared(recipe, from_, _say)
@@ -43,12 +45,18 @@ def _train(recipe: Recipe, from_: Path | None, run: Run, workers: int) -> None:
     constants, arrays = finish.calibration(prepared, out)
     _say("calibrated; the figures take a few minutes")
     figures = figures_of(prepared, constants, arrays)
-    mini.write_json(out / "figures.json", figures)
     finish.export(prepared, out, constants, out / "model")
+    pairs = contrast.measure(Mini(folder=out / "model"))
+    figures["pairs"] = {k: v for k, v in pairs.items() if k != "wrong"}
+    if recipe.warm.epochs:
+        figures["warm"] = json.loads((out / "warm.json").read_text(encoding="utf-8"))
+    mini.write_json(out / "figures.json", figures)
+    finish.keep_predictions(prepared, arrays, out / "out_of_fold.npz")
     if "paired" in figures:  # the card speaks of the published sets
         sizes = {p.name: p.stat().st_size for p in sorted((out / "model").glob("*.*")) if p.suffix != ".md"}
-        text = card.write(recipe.name, figures, sizes, run.inputs)
+        text = card.write(recipe, figures, sizes, run.inputs)
         (out / "model" / "README.md").write_text(text, encoding="utf-8")
+        plots.draw(arrays, constants, out / "calibration.png")
     run.counts.update(mini.corpus_summary(prepared))
 
 

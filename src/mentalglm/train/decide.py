@@ -150,14 +150,28 @@ def abstention(p: np.ndarray, y: np.ndarray, threshold: float, target: float) ->
     return 0.0, float((p >= threshold).mean())
 
 
-def recall_table(p: np.ndarray, y: np.ndarray) -> list[dict[str, float]]:
-    """For recalls 0.50 … 0.99 the threshold on p(high) that reaches it and the precision that it costs."""
-    high = np.sort(p[y > 0])
+def recall_table(p: np.ndarray, y: np.ndarray, fold: np.ndarray) -> list[dict[str, float]]:
+    """For recalls 0.50 … 0.99 the threshold on p(high) that reaches it on all posts; and, with each fold's threshold from
+    the other folds, the recall that was `reached`, the `precision` and the share of low posts called high."""
+
+    def threshold(of: np.ndarray, share: float) -> float:
+        high = np.sort(p[of & (y > 0)])
+        return float(high[int(np.floor((1 - share) * len(high)))]) if len(high) else 1.0
+
     out: list[dict[str, float]] = []
     for percent in range(50, 100):
-        t = float(high[int(np.floor((1 - percent / 100) * len(high)))])
-        said = p >= t
-        out.append({"recall": percent / 100, "threshold": t, "precision": float(y[said].mean())})
+        share, said = percent / 100, np.zeros(len(p), bool)
+        for k in np.unique(fold):
+            said[fold == k] = p[fold == k] >= threshold(fold != k, share)
+        out.append(
+            {
+                "recall": share,
+                "threshold": threshold(np.ones(len(p), bool), share),
+                "reached": float(said[y > 0].mean()),
+                "precision": float(y[said].mean()) if said.any() else 0.0,
+                "false_alarms": float(said[y == 0].mean()) if (y == 0).any() else 0.0,
+            }
+        )
     return out
 
 

@@ -12,7 +12,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 
-from mentalglm.models.mini.decide import ANY, DISTORTION, LEVEL, LEVEL_STEP, RISK, SUBJECT, SUBJECTS
+from mentalglm.models.mini.decide import (
+    ANY,
+    DISTORTION,
+    LEVEL,
+    LEVEL_STEP,
+    RISK,
+    SUBJECT,
+    SUBJECTS,
+    contradicts,
+    subject_of,
+)
 from mentalglm.train import decide
 from mentalglm.train.corpus import DISTORTIONS, PATHWAY, Example
 
@@ -42,7 +52,9 @@ def risk(a: dict[str, Any], constants: dict[str, Any], miss_target: float) -> di
         t = decide.best_threshold(p[train], y[train])
         said[~train] = p[~train] >= t
         low[~train] = decide.abstention(p[train], y[train], t, miss_target)[0]
-    sure = said | (p < low)
+    level, subject = _levels(a["post"][rows]), a["post_logits"][rows][:, SUBJECT]
+    torn = [contradicts(bool(h), int(n), subject_of(z, int(n))) for h, n, z in zip(said, level, subject, strict=True)]
+    sure = (said | (p < low)) & ~np.array(torn, bool)
     n = len(rows)
     out = {
         "n": n,
@@ -58,15 +70,51 @@ def risk(a: dict[str, Any], constants: dict[str, Any], miss_target: float) -> di
         "f1_covered": f1(said[sure], y[sure]),
         "calibration": decide.summary(p, y),
         "calibration_intervals": _calibration_intervals(p, y),
+        "ece_by_chance": ece_by_chance(p),
         "folds": [f1(said[fold == k], y[fold == k]) for k in np.unique(fold)],
+        "conformal": conformal(p, y, fold),
+        "ppv_npv": [],
         "halves": {},
     }
     for name, z in (("network", a["network"]), ("ngrams", a["ngrams"])):
         s = z[rows, RISK]
         out["halves"][name] = {"auc": float(roc_auc_score(y, s)), "f1": _crossfit_f1(s, y, fold)}
-    t, u = constants["risk"]["threshold"], constants["risk"]["unsure_from"]
-    out["ppv_npv"] = [prevalence_row(p, y, t, u, q) for q in (0.001, 0.01, 0.1, 0.48)]
+    for share in (0.001, 0.01, 0.1, 0.48):
+        both = {
+            key: interval(lambda r, key=key, share=share: _predictive(said[r], sure[r], y[r], share)[key], n)
+            for key in ("ppv", "npv")
+        }
+        out["ppv_npv"].append({"prevalence": share, **both})
+    if (severe := a["is_sos_4k"] & (a["targets"][:, LEVEL].sum(1) >= 9)).any():
+        t = constants["risk"]["threshold"]
+        out["high_at_9_10"] = {"n": int(severe.sum()), "recall": float((a["post"][severe, RISK] >= t).mean())}
     return out
+
+
+def _levels(p: np.ndarray) -> np.ndarray:
+    """The level [N] that the probabilities [N, C] say."""
+    return (np.minimum.accumulate(p[:, LEVEL], axis=1) >= LEVEL_STEP).sum(1)
+
+
+def conformal(p: np.ndarray, y: np.ndarray, fold: np.ndarray, alpha: float = 0.1) -> dict[str, float]:
+    """Class-conditional (Mondrian) split conformal sets over {low, high}, calibrated on the other folds (Vovk 2012): how
+    many posts of each class have it in their set (1 - alpha is promised), and how many sets hold one label, both, none."""
+    holds = np.zeros((len(y), 2), bool)
+    for c, of in ((0, 1 - p), (1, p)):
+        for k in np.unique(fold):
+            scores = np.sort(1 - of[(fold != k) & (y == c)])
+            rank = int(np.ceil((len(scores) + 1) * (1 - alpha)))
+            limit = scores[rank - 1] if rank <= len(scores) else 1.0
+            holds[fold == k, c] = 1 - of[fold == k] <= limit
+    size = holds.sum(1)
+    return {
+        "alpha": alpha,
+        "coverage_high": float(holds[y > 0, 1].mean()),
+        "coverage_low": float(holds[y == 0, 0].mean()),
+        "one": float((size == 1).mean()),
+        "both": float((size == 2).mean()),
+        "none": float((size == 0).mean()),
+    }
 
 
 def _miss(said: np.ndarray, y: np.ndarray, sure: np.ndarray) -> float:
@@ -85,24 +133,33 @@ def _crossfit_f1(score: np.ndarray, y: np.ndarray, fold: np.ndarray) -> float:
 def _calibration_intervals(p: np.ndarray, y: np.ndarray) -> dict[str, list[float]]:
     rng = np.random.default_rng(0)
     rows = [decide.summary(p[r], y[r]) for r in (rng.integers(0, len(y), len(y)) for _ in range(200))]
-    keys = ("brier", "log_loss", "slope", "intercept", "ece_debiased")
+    keys = ("brier", "log_loss", "slope", "intercept")
     return {k: [float(q) for q in np.quantile([r[k] for r in rows], [0.025, 0.975])] for k in keys}
 
 
-def prevalence_row(p: np.ndarray, y: np.ndarray, threshold: float, unsure: float, share: float) -> dict[str, float]:
-    """PPV of high and NPV of low where a share `share` of posts is high, from sensitivity and specificity here."""
-    sensitivity, false = float((p[y > 0] >= threshold).mean()), float((p[y == 0] >= threshold).mean())
-    called_low_high, called_low = float((p[y > 0] < unsure).mean()), float((p[y == 0] < unsure).mean())
-    ppv = share * sensitivity / max(share * sensitivity + (1 - share) * false, 1e-12)
-    npv = (1 - share) * called_low / max((1 - share) * called_low + share * called_low_high, 1e-12)
-    return {"prevalence": share, "ppv": ppv, "npv": npv}
+def ece_by_chance(p: np.ndarray) -> float:
+    """The debiased ECE that 95 % of draws stay under when every probability [N] is exactly right: resampling posts would
+    count their noise twice."""
+    rng = np.random.default_rng(0)
+    drawn = [decide.debiased_ece(p, (rng.random(len(p)) < p).astype(float)) for _ in range(400)]
+    return float(np.quantile(drawn, 0.95))
+
+
+def _predictive(said: np.ndarray, sure: np.ndarray, y: np.ndarray, share: float) -> dict[str, float]:
+    """PPV of high and NPV of a sure low where a share `share` of posts is high, from the rates among high and low here."""
+    high, low = y > 0, y == 0
+    sensitivity, false = float(said[high].mean()), float(said[low].mean())
+    missed, cleared = float((~said & sure)[high].mean()), float((~said & sure)[low].mean())
+    return {
+        "ppv": share * sensitivity / max(share * sensitivity + (1 - share) * false, 1e-12),
+        "npv": (1 - share) * cleared / max((1 - share) * cleared + share * missed, 1e-12),
+    }
 
 
 def levels(a: dict[str, Any]) -> dict[str, Any]:
     rows = np.flatnonzero(a["is_sos_4k"])
     y = a["targets"][rows][:, LEVEL].sum(1).astype(int)
-    p = np.minimum.accumulate(a["post"][rows][:, LEVEL], axis=1)
-    said = (p >= LEVEL_STEP).sum(1)
+    said = _levels(a["post"][rows])
     said[(a["post_logits"][rows][:, SUBJECT].argmax(1) == SUBJECTS.index("none")) & (said == 1)] = 0  # as answer.py
     n = len(rows)
     return {
@@ -143,6 +200,7 @@ def distortions(a: dict[str, Any]) -> dict[str, Any]:
             for j, d in enumerate(DISTORTIONS)
         },
         "calibration": decide.summary(p.ravel(), y.ravel()),
+        "ece_by_chance": ece_by_chance(p.ravel()),
         "trivial": dict(zip(("micro_f1", "macro_f1"), decide.micro_macro(_always(y), y), strict=True)),
         "folds": [decide.micro_macro(said[fold == k], y[fold == k]) for k in np.unique(fold)],
     }

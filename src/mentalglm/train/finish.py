@@ -69,7 +69,7 @@ def calibration(p: Prepared, out: Path) -> tuple[dict[str, Any], dict[str, Any]]
             "unsure_from": unsure,
             "prevalence": float(y[hl, RISK].mean()),
             "miss_target": p.recipe.decide.miss_target,
-            "recall_table": decide.recall_table(prob[hl, RISK], y[hl, RISK]),
+            "recall_table": decide.recall_table(prob[hl, RISK], y[hl, RISK], fold[hl]),
         },
         "distortion_thresholds": _list(decide.label_thresholds(prob[cd][:, DISTORTION], y[cd][:, DISTORTION])),
         "any_threshold": any_threshold(prob[cd, ANY]),
@@ -84,6 +84,19 @@ def calibration(p: Prepared, out: Path) -> tuple[dict[str, Any], dict[str, Any]]
         "child_network": es, "child_ngrams": gs,
     }  # fmt: skip
     return constants, {**arrays, **{f"is_{k}": v for k, v in of.items()}}
+
+
+def keep_predictions(p: Prepared, arrays: dict[str, Any], path: Path) -> None:
+    """Cross-fitted probabilities [N, C] of every post that has a fold, with its content key, fold and targets: what an
+    evaluation may use for posts that the shipped weights were trained on. No text."""
+    rows = np.flatnonzero(arrays["fold"] >= 0)
+    np.savez_compressed(
+        path,
+        keys=np.array([p.examples[i].key for i in rows]),
+        fold=arrays["fold"][rows].astype(np.int16),
+        probabilities=arrays["post"][rows].astype(np.float32),
+        targets=arrays["targets"][rows].astype(np.float32),
+    )
 
 
 def any_threshold(any_p: np.ndarray) -> float:

@@ -51,7 +51,7 @@ class Mini:
         self.constants: Constants = constants(raw)
         recall = recall_of(operating_point) if operating_point else None
         self.risk = risk_rule(self.constants, prevalence, recall)
-        self.note = cost_of(self.constants, recall) if recall else None
+        self.note = cost_of(self.constants, recall, prevalence) if recall else None
         self.linear = load_linear(folder / "ngrams.npz")
         self.reader = Reader(folder, threads)
 
@@ -123,13 +123,16 @@ def _chunks(posts: Iterator[Post]) -> Iterator[list[Post]]:
         yield chunk
 
 
-def cost_of(c: Constants, recall: float) -> str:
-    """What a recall costs, in a line: measured out of fold on posts like those trained on."""
+def cost_of(c: Constants, recall: float, prevalence: float | None = None) -> str:
+    """What a recall costs, in a line: measured out of fold on posts like those trained on, the precision corrected for
+    another prevalence."""
     rule = c.raw["risk"]
     row = next(x for x in rule["recall_table"] if x["recall"] >= recall - 1e-9)
+    share = rule["prevalence"] if prevalence is None else prevalence
+    right, wrong = row["reached"] * share, row["false_alarms"] * (1 - share)
     return (
-        f"high is given from p = {row['threshold']:.2f} on; out of fold that finds {row['recall']:.0%} of the high posts, "
-        f"and {row['precision']:.0%} of what it calls high is high, among posts of which {rule['prevalence']:.0%} are"
+        f"screening for a recall of {row['recall']:.0%}: out of fold that found {row['reached']:.0%} of the high posts, and "
+        f"{right / max(right + wrong, 1e-12):.2g} of what it calls high is high where {share:.2g} of the posts are"
     )
 
 

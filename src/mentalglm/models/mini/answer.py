@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from .decide import (
     SUBJECTS,
     Constants,
     Risk,
+    contradicts,
     distortions_of,
     level_of,
     sigmoid,
@@ -33,6 +35,7 @@ from .decide import (
 )
 from .parts import Parts
 
+GAP = 2  # characters that are not read (zero-width, marks) which a quote may run over
 _SAID = re.compile(r"[^，\s]")
 _PLACEHOLDER = re.compile("|".join(map(re.escape, PLACEHOLDERS)))
 
@@ -60,6 +63,10 @@ class Answers:
         deepest = int(np.argmax([sigmoid(w.logits[LEVEL]).sum() for w in self.windows]))
         level = max(levels)
         subject = subject_of(self.windows[deepest].logits[SUBJECT], level)
+        if level < 4 and any(
+            subject_of(w.logits[SUBJECT], n) == "other" for w, n in zip(self.windows, levels, strict=True)
+        ):
+            subject = "other"  # in a long post another's danger may stand beside the author's own tiredness
         if subject == "none" and level == 1:
             level = 0  # nobody's pain is spoken of: an ordinary post, a story
         found: list[Evidence] = []
@@ -69,8 +76,7 @@ class Answers:
             found = self._spans("low", SUBJECT.start + SUBJECTS.index("other"))
         elif level:
             found = self._spans("low", *range(LEVEL.start, LEVEL.start + max(level, 1)))
-        # high, though nobody's own wish is read in it (a news item, a story): two outputs that do not go together
-        torn = label == "high" and level <= 3 and subject in ("none", "other")
+        torn = contradicts(label == "high", level, subject)
         abstained = rule.unsure_from <= p < rule.threshold or torn or (label == "high" and not found)
         return {
             "labels": [label],
@@ -132,7 +138,9 @@ class Answers:
                 edges = [x - a for x in window.edges() if a <= x <= b]
                 spans = evidence.find(shares[:, i], words, limit, edges)
                 found += self._given(leaves[i], [(window, a + s, a + e) for s, e in spans])
-        kept = _within(found, evidence.budget(len(self.cleaned.text)))
+        # what says that a child holds says so of its parent
+        found += [Evidence(parent, e.start, e.end, e.quote) for e in found if (parent := task.parent(e.label))]
+        kept = _within(list(dict.fromkeys(found)), evidence.budget(len(self.cleaned.text)))
         return {
             "labels": [k for k in task.keys if k in labels],
             "probabilities": best,
@@ -168,15 +176,27 @@ class Answers:
 
     def _given(self, label: str, spans: list[tuple[Parts, int, int]]) -> list[Evidence]:
         """Ascending spans of a window's characters as evidence in the text as given. Two that came from one character
-        of it (㏂ is four: a.m.) become one."""
+        of it (㏂ is four: a.m.) become one. Where characters that are not read stand inside (a run of zero-width spaces),
+        a span ends before them; what is still too long for the post is cut."""
         out: list[Evidence] = []
+        left = evidence.budget(len(self.text))
         for window, s, e in spans:
-            a, b = to_original(self.cleaned, window.window.start + s, window.window.start + e)
-            if out and a < out[-1].end:
-                a = out.pop().start
-            if b > a:
-                out.append(Evidence(label, a, b, self.text[a:b]))
+            for first, last in self._unbroken(window.window.start + s, window.window.start + e):
+                a, b = to_original(self.cleaned, first, last)
+                if out and a < out[-1].end:
+                    joined = out.pop()
+                    a, left = joined.start, left + joined.end - joined.start
+                b = min(b, a + left)
+                if b > a:
+                    out.append(Evidence(label, a, b, self.text[a:b]))
+                    left -= b - a
         return out
+
+    def _unbroken(self, start: int, end: int) -> list[tuple[int, int]]:
+        """The cleaned characters `start:end` in stretches between which at most GAP characters were left out."""
+        c = self.cleaned
+        cuts = [i for i in range(start + 1, end) if c.starts[i] - c.ends[i - 1] > GAP]
+        return list(pairwise([start, *cuts, end]))
 
 
 def _words(text: str) -> str:

@@ -20,6 +20,7 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
 
 
 def _logit(p: float) -> float:
+    p = min(max(p, 1e-9), 1 - 1e-9)
     return float(np.log(p / (1 - p)))
 
 
@@ -66,8 +67,10 @@ class Risk:
 
 
 def risk_rule(c: Constants, prevalence: float | None, recall: float | None) -> Risk:
-    """Thresholds on the calibrated probability at the prevalence of the training posts; `prevalence` moves the stated
-    probability and the decision with it (Saerens et al. 2002), `recall` picks the threshold that reaches it."""
+    """Thresholds on the calibrated probability at the prevalence of the training posts. `prevalence` moves the stated
+    probability (Saerens et al. 2002) and the thresholds along with it: which posts are called high, and which are not
+    sure, stays; else a rare condition would turn nearly every post into a sure `low`. `recall` picks the threshold that
+    reaches it."""
     rule = c.raw["risk"]
     threshold, unsure = float(rule["threshold"]), float(rule["unsure_from"])
     if recall is not None:
@@ -80,10 +83,14 @@ def risk_rule(c: Constants, prevalence: float | None, recall: float | None) -> R
     shift = 0.0
     if prevalence is not None:
         shift = _logit(prevalence) - _logit(float(rule["prevalence"]))
-        if recall is None:
-            return Risk(threshold, unsure, shift, prevalence)
-        threshold = unsure = float(sigmoid(np.array(_logit(threshold) + shift)))
+        threshold, unsure = (float(sigmoid(np.array(_logit(t) + shift))) for t in (threshold, unsure))
     return Risk(threshold, unsure, shift, prevalence)
+
+
+def contradicts(high: bool, level: int, subject: str) -> bool:
+    """Two outputs that do not go together, so that `mini` is not sure: high, though nobody's own wish is read (a news
+    item, a story); or low, though the level is that of a method or plan."""
+    return level <= 3 and subject in ("none", "other") if high else level >= 6
 
 
 # A step of the level is taken from this probability on. Under one half the level leans to the severe side: out of fold
