@@ -89,7 +89,48 @@ def test_a_row_that_failed() -> None:
     file = io.StringIO()
     cards = Cards("zh", Console(file=file, width=80))
     cards.write(error_record("7", "bad_json", "line 7 is no JSON object"), BadRow("7", 7, "bad_json", "line 7"))
-    assert "line 7 is no JSON object (bad_json)" in file.getvalue()
+    assert "没有分析：这一行不是 JSON 对象 (bad_json)" in file.getvalue()
+    assert "line 7 is no JSON object" in file.getvalue(), "where it is"
+
+
+@pytest.mark.parametrize(("lang", "words"), [("zh", "没有分析：正文是空白 (empty_text)"), ("en", "the text is blank")])
+def test_a_failed_row_is_told_in_the_language_of_the_card(lang: str, words: str) -> None:
+    file = io.StringIO()
+    record = error_record("7", "empty_text", "nothing to read: the text is blank")
+    Cards(lang, Console(file=file, width=80)).write(record, Post("7", " "))
+    assert words in file.getvalue()
+    assert ("blank" in file.getvalue()) == (lang == "en")
+
+
+def test_a_failed_task_is_told_in_chinese() -> None:
+    post, file = POSTS[3], io.StringIO()
+    record = next(FakeModel().analyze([post]))
+    record["analyses"]["cognitive_pathway"] = {"error": {"code": "model", "message": "out of memory"}}
+    Cards("zh", Console(file=file, width=80)).write(record, post)
+    assert "这项任务没有完成：模型处理这条帖子时出错" in file.getvalue()
+
+
+PATHWAY = Post("x", "上个月分手了，我觉得以后不会再有人爱我，晚上一想起来就哭，什么都不想做，也不愿意见人。")
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_pathways_percentage_stands_beside_its_label_and_its_sentence_below(lang: str) -> None:
+    lines = [line.strip("│ ") for line in shown(PATHWAY, lang=lang, width=80).splitlines()]
+    labels = [line for line in lines if " · " in line and line.endswith(" 81%")]
+    assert len(labels) == 3
+    assert lines[lines.index(labels[-1]) + 1].startswith("上个月分手了")
+
+
+def test_evidence_of_a_parent_changes_no_card() -> None:
+    def one(double: bool) -> str:
+        record = next(FakeModel().analyze([PATHWAY]))
+        found = record["analyses"]["cognitive_pathway"]["evidence"]
+        found += [e | {"label": e["label"].split(".")[0]} for e in found] if double else []
+        file = io.StringIO()
+        Cards("zh", Console(file=file, width=80)).write(record, PATHWAY)
+        return file.getvalue()
+
+    assert one(False) == one(True)
 
 
 @pytest.mark.parametrize("width", [30, 44, 60, 90, 200])

@@ -81,6 +81,12 @@ def test_standard_input() -> None:
         (["analyze", "早安", "--prevalence", "7"], "--prevalence 7"),
         (["analyze", "早安", "--operating-point", "recall=1.5"], "recall=0.95"),
         (["analyze", "早安", "--operating-point", "best"], "recall=0.95"),
+        (
+            ["analyze", "早安", "--operating-point", "recall=0.9", "--task", "cognitive_pathway"],
+            "the task suicide_risk",
+        ),
+        (["analyze", "-今天很累"], "put -- before a text that begins with a hyphen"),
+        (["analyze", "--今天很累"], "put -- before a text that begins with a hyphen"),
         (["analyze", "早安", "--task", "suicide_rsik"], "did you mean suicide_risk"),
         (["analyze", "早安", "--lang", "de"], "--lang"),
         (["analyze", "早安", "--input", "posts.csv"], "give one of them"),
@@ -124,6 +130,15 @@ def test_a_csv_without_a_text_column_lists_its_columns(tmp_path: Path) -> None:
     assert "'remark'" in done.line
     assert "--text-column" in done.line
     assert run("analyze", "--input", source, "--text-column", "remark").code == 0
+
+
+def test_a_table_without_rows_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,text\n", encoding="utf-8")
+    for words in ([], ["--output", tmp_path / "out.csv"]):
+        done = run("analyze", "--input", tmp_path / "a.csv", *words)
+        assert done.code == 2
+        assert f"{tmp_path / 'a.csv'} has no rows: nothing to analyse" in done.line
+    assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
 
 
 def test_duplicate_ids_are_kept_with_one_note(tmp_path: Path) -> None:
@@ -262,6 +277,9 @@ def test_resume_of_a_finished_output_takes_the_new_rows(tmp_path: Path) -> None:
     assert done.code == 2
     assert "other tasks or another prevalence" in done.line
     assert out.read_bytes() == before
+    done = run("analyze", "--input", source, "--output", out, "--resume", "--operating-point", "recall=0.9")
+    assert done.code == 2
+    assert "another prevalence or operating point" in done.line
     done = run("analyze", "--input", source, "--output", out, "--resume")
     assert "8 rows" in done.line
     assert out.read_bytes().startswith(before)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mentalglm import display
-from mentalglm.schema import Post
+from mentalglm.schema import ERROR_CODES, Post
 from mentalglm.tasks import all_tasks
 
 from .command import ROOT
@@ -84,6 +84,7 @@ def test_a_failed_task_is_shown_as_failed() -> None:
     record = {"analyses": {"suicide_risk": {"error": {"code": "model", "message": "broken\x1b[31m"}}}}
     view = display.views(record, "早安")[0]
     assert view.error == "model: broken␛[31m"
+    assert view.headline.zh == "这项任务没有完成：模型处理这条帖子时出错"
     assert not view.labels
 
 
@@ -92,6 +93,20 @@ def test_probabilities_may_be_missing() -> None:
     record["analyses"]["suicide_risk"]["probabilities"] = None
     view = display.views(record, POSTS[3].text)[0]
     assert view.held[0].probability is None
+
+
+def test_every_error_code_has_chinese_words() -> None:
+    assert tuple(display.ERRORS) == ERROR_CODES
+    words = display.error_words({"code": "empty_text", "message": "nothing to read"})
+    assert (words.zh, words.en) == ("正文是空白", "nothing to read")
+    assert display.error_words({"code": "of a later version", "message": "so"}).zh == "so"
+
+
+def test_little_chinese_is_said_once() -> None:
+    record = next(FakeModel().analyze([POSTS[3]])) | {"notes": ["windows", "not_chinese"]}
+    notes = [[note.zh for note in view.notes] for view in display.views(record, POSTS[3].text)]
+    assert notes[0] == ["长帖，分段读取", "中文很少：模型只为中文帖子测量过，拿不准"]
+    assert not any("中文" in zh for rest in notes[1:] for zh in rest)
 
 
 def test_a_long_post_read_in_windows_says_so_once() -> None:

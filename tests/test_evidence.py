@@ -15,7 +15,7 @@ from mentalglm import evidence
 PUNCTUATION = '，。！？；：、…~～,.!?;:"“”‘’（）()【】[]'
 CLAUSES = st.lists(st.text(alphabet="我好累想死掉ab1", min_size=1, max_size=30), min_size=1, max_size=3)
 TEXTS = st.one_of(
-    st.text(alphabet="我好累想死掉ab1，。！“…、 \n\u3000", min_size=1, max_size=60),
+    st.text(alphabet="我好累没想死掉ab1，。！“…、 \n\u3000", min_size=1, max_size=60),
     CLAUSES.map("，".join),
     CLAUSES.map(" ".join),
 )
@@ -130,3 +130,14 @@ def test_the_budget(length: int) -> None:
     assert budget <= (12 if length < 40 else 0.3 * length)  # the deletion test's rule
     if length > 40:
         assert budget <= length / 2
+
+
+@pytest.mark.parametrize(
+    ("limit", "found"),
+    [(6, "我觉得我没用"), (5, "我觉得我")],  # the word after the negation where there is room, else neither
+)
+def test_a_span_does_not_break_off_after_a_negation(limit: int, found: str) -> None:
+    text = "我觉得我没用这辈子就这样了吧真的没意思"
+    added = np.array([1.0] * 5 + [-0.1] * (len(text) - 5))
+    ((start, end),) = evidence.find(added, text, limit)
+    assert text[start:end] == found

@@ -78,7 +78,7 @@ class TestRisk:
         assert "“不想活了”" in said
         assert "未见方法或计划（不等于没有风险）" in said
         assert "5 级" in said
-        assert "不是临床量表" in said or "不作临床解释" in said or "并非临床评分" in said
+        assert re.search(r"非临床评分|不是临床评分", said)
         assert "12%" in said
         assert "低风险" not in said
 
@@ -117,7 +117,8 @@ class TestRisk:
     def test_another_person_is_named_as_such(self):
         text = "室友说她不想活了，我好怕。"
         said = explain(RISK, risk(text, "low", "pain", ("她不想活了",), subject="other"), text)
-        assert re.search(r"另一个人|别人|另一个可能有危险的人", said)
+        assert re.search(r"另一个人|别人", said)
+        assert re.search(r"模型.*可能处在危险中", said)
         assert "未见方法或计划（不等于没有风险）" in said
 
     def test_level_nought_says_that_nothing_is_seen(self):
@@ -136,6 +137,51 @@ class TestRisk:
         bare = {"labels": ["high"], "probabilities": None, "evidence": [], "abstained": True}
         assert explain(RISK, bare, WISH)
         assert explain(RISK, bare | {"labels": ["low"], "abstained": False}, WISH, "en")
+
+    @pytest.mark.parametrize("level", range(1, 11))
+    def test_what_is_expressed_is_the_models_reading_and_not_the_quotes(self, level):
+        text = "我不是想自杀，只是累。"
+        for n in range(24):
+            post = text + "。" * n
+            a = risk(post, "high" if level >= 6 else "low", expression_of(level), ("我不是想自杀",), level=level, p=0.6)
+            a |= {"abstained": n % 3 == 0, "evidence": a["evidence"] if n % 4 else [], "subject": "unclear"}
+            head, clause = next(x for y in zh.WORDS[f"risk.level.{level}"] if (x := before(explain(RISK, a, post), y)))
+            assert "模型" in head, (head, clause)
+            assert "作者" not in head
+            head, _ = next(x for y in en.WORDS[f"risk.level.{level}"] if (x := before(explain(RISK, a, post, "en"), y)))
+            assert "model" in head
+            assert "author" not in head
+
+    def test_what_is_not_there_was_not_seen(self):
+        for slot in ("risk.no_wish", "risk.none", "risk.none.unclear"):
+            assert all(re.search(r"没有(看到|读到)", x) for x in zh.WORDS[slot])
+            assert all(re.search(r"\b(seen|read)\b", x) for x in en.WORDS[slot])
+        for slot in ("risk.other", "risk.other.bare"):
+            assert all(re.search(r"模型.*(读|认为)", x) for x in zh.WORDS[slot])
+            assert all("model" in x for x in en.WORDS[slot])
+
+    @pytest.mark.parametrize("subject", SUBJECTS)
+    def test_low_is_set_against_an_expression_only_where_there_is_one(self, subject):
+        for level in range(11):
+            for n in range(24):
+                post = WISH + "。" * n
+                a = risk(post, "low", expression_of(level), ("不想活了",), level=level, subject=subject)
+                said = explain(RISK, a, post)
+                assert said.count("但") <= 1, said
+                if level < 4 or subject == "other":
+                    assert not re.search(r"但未见", said), said
+                english = explain(RISK, a, post, "en")
+                assert level >= 4 or not re.search(r"(but with|still,) no method", english), english
+
+    def test_under_one_half_is_no_verdict(self):
+        text = "信都写好了，就在下周。"
+        for n in range(24):
+            post = text + "。" * n
+            said = explain(RISK, risk(post, "high", "plan", ("信都写好了",), p=0.41), post)
+            assert "50%" in said
+            assert not re.search(r"判为高风险|归入高风险|属于高风险（|结论是", said), said
+            assert "50 %" in explain(RISK, risk(post, "high", "plan", ("信都写好了",), p=0.41), post, "en")
+            assert "50%" not in explain(RISK, risk(post, "high", "plan", ("信都写好了",), p=0.93), post)
 
     @given(
         st.sampled_from(["low", "high"]),
@@ -164,6 +210,28 @@ class TestDistortion:
             assert quote in said
         assert any(clause in said for clause in clauses.ZH["labeling"])
         assert "83%" in said
+
+    @pytest.mark.parametrize("p", [0.12, 0.41])
+    def test_under_one_half_is_a_likeness(self, p):
+        for n in range(24):
+            text = self.TEXT + "。" * n
+            a = distortions(text, {"labeling": ("我就是个废物",)})
+            a["probabilities"]["labeling"] = p
+            said = explain(DISTORTION, a, text)
+            assert f"{p:.0%}" in said
+            assert "不以 50% 为界" in said
+            assert re.search(r"像|或许|相近|偏向", said)
+            assert not re.search(r"属于「|这是「|判为「|标为「|符合「", said), said
+            assert "not drawn at 50 %" in explain(DISTORTION, a, text, "en")
+            two = distortions(text, {"overgeneralization": ("我做什么都不会成",), "labeling": ("我就是个废物",)})
+            two["probabilities"]["labeling"] = p
+            said = explain(DISTORTION, two, text)
+            assert "不以 50% 为界" in said
+            assert not re.search(r"(属于|这是|另标|同时还有)「乱贴标签", said), said
+
+    def test_from_one_half_on_it_is_said_plainly(self):
+        a = distortions(self.TEXT, {"labeling": ("我就是个废物",)})
+        assert "50%" not in explain(DISTORTION, a, self.TEXT)
 
     def test_none_is_said_plainly(self):
         said = explain(DISTORTION, distortions(self.TEXT, {}), self.TEXT)
@@ -203,6 +271,30 @@ class TestPathway:
         assert "驳" in said
         assert "习惯性" not in said
 
+    def test_one_belief_is_one(self):
+        for n in range(24):
+            text = FOUR + "嗯。" * n
+            labels = [*FOUR_LABELS[:3], *[[]] * (len(sentences(text)) - 3)]
+            assert "这些想法" not in explain(PATHWAY, pathway(text, labels), text)
+            assert "these beliefs" not in explain(PATHWAY, pathway(text, labels), text, "en")
+
+    def test_under_one_half_is_neither_sure_nor_a_verdict(self):
+        for n in range(24):
+            text = FOUR + "嗯。" * n
+            rest = [[]] * (len(sentences(text)) - 5)
+            a = pathway(text, [*FOUR_LABELS, *rest], probabilities=dict.fromkeys(PATHWAY.keys, 0.31))
+            said = explain(PATHWAY, a, text)
+            assert "31%" in said
+            assert not re.search(
+                r"把握最大|最有把握|最确定|是触发性事件|是认知歪曲（|属于「",
+                said.replace("或许属于", "").replace("可能是", ""),
+            ), said
+            assert not re.search(r"surest|most certain", explain(PATHWAY, a, text, "en"))
+            # A sentence's own probability counts for it, not the post's.
+            a["probabilities"] = dict.fromkeys(PATHWAY.keys, 0.9)
+            a["sentences"][1]["probabilities"] = dict.fromkeys(PATHWAY.keys, 0.2)
+            assert re.search(r"(像|偏向|或许属于|可能是)「乱贴标签", said := explain(PATHWAY, a, text)), said
+
     def test_none_is_said_plainly(self):
         said = explain(PATHWAY, pathway(FOUR, [[]] * 5), FOUR)
         assert "没有" in said or "看不到" in said
@@ -229,11 +321,22 @@ class TestPathway:
         check_text(explain(PATHWAY, pathway(FOUR, full), FOUR, lang), FOUR, lang)
 
 
+def expression_of(level: int) -> str:
+    ends = {"none": 0, "pain": 3, "wish": 5, "plan": 8, "imminent": 10}
+    return next(name for name, last in ends.items() if level <= last)
+
+
+def before(said: str, clause: str) -> tuple[str, str] | None:
+    """What stands before `clause`, with the clause; None where it does not occur."""
+    return (said[: said.index(clause)], clause) if clause in said else None
+
+
 def check_text(said: str, text: str, lang: str) -> None:
     assert said
     assert "{" not in said
     assert "}" not in said
     assert "\n" not in said
+    assert not re.search(r"）（|（[^）]*（|\) \(|\([^)]*\(", re.sub(r"“.*?”", "", said)), said
     assert not re.search(r"。。|，，|，。|；。|：。|。，|\.\.|  |“”", said), said
     assert said.endswith("。" if lang == "zh" else "."), said
     assert not FORBIDDEN.search(said), said

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import os
 import re
 import shutil
 from pathlib import Path
@@ -343,6 +344,73 @@ def test_an_operating_point_lowers_the_threshold(model: Mini, folder: Path) -> N
     assert thresholds[2] < model.risk.threshold
     with pytest.raises(UserError, match="more than could be measured"):
         Mini(folder=folder, operating_point="recall=0.9999")
+
+
+def test_the_record_names_its_operating_point(model: Mini, folder: Path) -> None:
+    screening = Mini(folder=folder, threads=1, operating_point="recall=95%", prevalence=0.01)
+    analyses = one(screening, PLAIN * 40)["analyses"]
+    assert analyses["suicide_risk"]["operating_point"] == "recall=0.95"
+    assert list(analyses["suicide_risk"])[-3:] == ["prevalence", "operating_point", "notes"]
+    assert not any("operating_point" in analyses[n] for n in task_list.NAMES[1:])
+    assert "operating_point" not in one(model, PLAIN)["analyses"]["suicide_risk"]
+
+
+def test_too_many_threads_are_capped_and_it_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int | None] = []
+    monkeypatch.setattr(mini, "Reader", lambda _, threads: asked.append(threads))
+    assert "9,999 threads" in (Mini(folder=folder, threads=9999).note or "")
+    both = Mini(folder=folder, threads=9999, operating_point="recall=0.95").note or ""
+    assert both.startswith("screening for a recall")
+    assert "9,999 threads" in both
+    assert Mini(folder=folder).note is None
+    cores = os.cpu_count()
+    assert asked == [cores, cores, None]
+
+
+def test_posts_and_tasks_as_people_give_them(model: Mini) -> None:
+    record = next(model.analyze([{"id": "p1", "text": PLAIN}], tasks="suicide_risk"))
+    assert record["id"] == "p1"
+    assert list(record["analyses"]) == ["suicide_risk"]
+    for wrong in (PLAIN, 5):
+        with pytest.raises(UserError, match="give a list of texts"):
+            model.analyze(wrong)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="tasks is empty"):
+        model.analyze([PLAIN], tasks=[])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["I can't do this anymore.", "😀😀", "?!", "https://t.cn/A1b2 @小明", "안녕하세요", "ok啦 bye bye see you soon"],
+)
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_little_chinese_is_never_sure_and_says_why(model: Mini, text: str, lang: str) -> None:
+    record = one(model, text, lang=lang)
+    assert record["notes"] == ["not_chinese"]
+    assert all(a["abstained"] and a["notes"] == ["not_chinese"] for a in record["analyses"].values())
+    assert validate(record, text) == []
+
+
+def test_an_abstention_is_known_when_it_is_explained(model: Mini, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    monkeypatch.setattr(mini, "explain", lambda task, analysis, *_: seen.append(analysis["abstained"]) or "…")
+    one(model, "nothing in Chinese")
+    assert seen == [True] * 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN,
+        "我覺得沒有人愛我",
+        "今天emo了，什么都不想做，只想躺平，deadline也不管了",
+        "好累 https://weibo.com/abcdefghijklmnopqrstuvwxyz @some_body",
+        "我抑郁了😀😀",
+        "我depression了",
+        "死",
+    ],
+)
+def test_chinese_with_other_things_in_it_is_chinese(model: Mini, text: str) -> None:
+    assert "notes" not in one(model, text)
 
 
 def test_one_thread_and_two_say_the_same(model: Mini, folder: Path) -> None:

@@ -109,6 +109,34 @@ def test_not_sure_and_failed_are_found_where_high_is(tmp_path: Path) -> None:
     assert "line 9 is no JSON object" in articles[-1]
 
 
+def test_a_row_that_failed_is_told_in_chinese_too(tmp_path: Path) -> None:
+    page = page_of(tmp_path, BadRow("x", 9, "empty_text", "row 9 has no text")).read_text(encoding="utf-8")
+    assert '正文是空白 <small lang="en">row 9 has no text</small> <code>empty_text</code>' in page
+
+
+def test_little_chinese_is_said_on_the_page(tmp_path: Path) -> None:
+    writer = open_page(tmp_path / "page.html")
+    writer.write(next(FakeModel().analyze([POSTS[0]])) | {"notes": ["not_chinese"]}, POSTS[0])
+    writer.close()
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count("中文很少：模型只为中文帖子测量过，拿不准") == 1
+    assert page.count("little Chinese: the model was measured on Chinese posts only") == 1
+
+
+def test_evidence_of_a_parent_changes_no_page(tmp_path: Path) -> None:
+    post = Post("x", "上个月分手了，不会再有人爱我。")
+    pages = []
+    for double in (False, True):
+        record = next(FakeModel().analyze([post]))
+        found = record["analyses"]["cognitive_pathway"]["evidence"]
+        found += [e | {"label": e["label"].split(".")[0]} for e in found] if double else []
+        writer = open_page(tmp_path / "page.html")
+        writer.write(record, post)
+        writer.close()
+        pages.append((tmp_path / "page.html").read_bytes())
+    assert pages[0] == pages[1]
+
+
 def test_the_inputs_own_columns_are_shown_short(tmp_path: Path) -> None:
     post = Post("a", "早安", {"城市": "南京", "长": "很" * 500, "空": None, "表": ["甲", 1]})
     page = page_of(tmp_path, post).read_text(encoding="utf-8")

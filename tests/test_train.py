@@ -241,6 +241,8 @@ def test_the_shipped_recipes_are_whole() -> None:
 
 
 def test_a_post_of_two_sets_is_one_example_and_the_published_risk_wins() -> None:
+    from dataclasses import replace
+
     from mentalglm.train.corpus import Example, merge
 
     first = Example("k", "药买好了", ["sos_hl_1k"], risk=0)
@@ -248,6 +250,8 @@ def test_a_post_of_two_sets_is_one_example_and_the_published_risk_wins() -> None
     (one,) = merge([first, second, Example("", " ", ["rare"])])
     assert (one.risk, one.level, one.distortions, one.sources) == (0, 7, ("labeling",), ["sos_hl_1k", "hard"])
     assert one.subject == 0  # a plan is the author's own
+    (other,) = merge([replace(second, sources=["hard"], family="f"), replace(first, sources=["sos_hl_1k"])])
+    assert (other.risk, other.family) == (0, "f")  # in whatever order the sets come
     assert one.sentences == [(0, 4, ("belief.labeling",))]
 
 

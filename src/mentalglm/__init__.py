@@ -13,9 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mentalglm.models import Model
+    from mentalglm.schema import Post
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load"]
+__all__ = ["Post", "__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Post":
+        from mentalglm.schema import Post
+
+        return Post
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def load(spec: str = "mini", **options: Any) -> Model:

@@ -178,10 +178,11 @@ def _same_flags(last: Record, tasks: Sequence[str] | None, journal: Journal) -> 
     from mentalglm.tasks import NAMES
 
     risk = last["analyses"].get("suicide_risk", {"error": None})
-    other = "error" not in risk and risk.get("prevalence") != journal.settings.get("prevalence")
+    flags = (("prevalence", "prevalence"), ("operating_point", "operating point"))
+    other = "error" not in risk and any(risk.get(key) != journal.settings.get(flag) for key, flag in flags)
     if other or set(last["analyses"]) != set(tasks or NAMES):
         raise UserError(
-            f"{journal.path} was made with other tasks or another prevalence",
+            f"{journal.path} was made with other tasks or another prevalence or operating point",
             "give the same flags, or --overwrite to start anew",
         )
 

@@ -39,6 +39,7 @@ FAILED = Both("没有分析：", "Not analysed: ")
 PROBABILITY = Both("的概率", ", probability")
 LEANING = Both("倾向：", "leaning: ")
 HELP = Both("求助：", "Help: ")
+BARE = ("empty_text", "missing_text")  # errors whose code says all
 
 
 class Cards:
@@ -73,12 +74,17 @@ def card(
     and all of them or the first numbers.
     """
     text = post.text if isinstance(post, Post) else ""
+    parts: list[RenderableType]
     if record["status"] == "error":
         error = record["error"]
-        why = Flow(f"{FAILED.at(lang)}{visible(error['message'])} ({error['code']})", COLOURS["unsure"])
-        return _panel(record, Group(Flow(visible(text)), why) if text.strip() else why, COLOURS["unsure"])
+        said = display.error_words(error)
+        parts = [Flow(visible(text))] if text.strip() else []
+        parts.append(Flow(f"{FAILED.at(lang)}{said.at(lang)} ({visible(error['code'])})", COLOURS["unsure"]))
+        if lang == "zh" and error["code"] not in BARE:
+            parts.append(Flow(said.en, "dim"))  # where, or what went wrong
+        return _panel(record, Group(*parts), COLOURS["unsure"])
     views = display.views(record, text)
-    parts: list[RenderableType] = [Flow(_marked(record, text))]
+    parts = [Flow(_marked(record, text))]
     for view in views:
         parts += [Text(), *_task(view, lang)]
     if help:
@@ -125,7 +131,8 @@ def _task(view: View, lang: str) -> list[RenderableType]:
         head.append(f" {Both(*display.NOT_SURE).at(lang)} ", style=f"reverse {COLOURS['unsure']}")
         head.append("  ")
     if view.error:
-        return [Flow(head.append(f"{view.headline.at(lang)} {view.error}", style=COLOURS["unsure"]))]
+        head.append(view.headline.at(lang), style=COLOURS["unsure"])
+        return [Flow(head), Padding(Flow(view.error, "dim"), (0, 0, 0, 2))]
     body: list[RenderableType] = []
     if view.single or not view.held:
         leaning = LEANING.at(lang) if view.abstained and view.single else ""
@@ -135,10 +142,9 @@ def _task(view: View, lang: str) -> list[RenderableType]:
         body.append(bars)
     for sentence in view.sentences:
         if sentence.labels:
-            line = Text()
             for label in sentence.labels:
-                line.append(f"{label.name.at(lang)} {percent(label.probability)}  ", style=COLOURS[label.tone])
-            body.append(Flow(line.append(sentence.text.strip())))
+                body.append(Flow(f"{label.name.at(lang)} {percent(label.probability)}", COLOURS[label.tone]))
+            body.append(Padding(Flow(sentence.text.strip()), (0, 0, 0, 2)))
     if view.facts:
         facts = [Text(fact.value.at(lang), style=COLOURS["unsure"] if fact.alert else "") for fact in view.facts]
         body.append(Flow(Text(" · ", style="dim").join(facts)))

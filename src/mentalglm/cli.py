@@ -86,7 +86,7 @@ def analyze(
         The share of high-risk posts where these come from, such as 0.01: the stated probabilities are
         corrected for it; which posts are called high, or not sure, stays.
     threads
-        How many threads the model may use.
+        How many threads the model may use, at most one a core.
     resume
         Go on with an output that an earlier call began.
     overwrite
@@ -107,12 +107,16 @@ def analyze(
     names = [name for name in tasks.NAMES if name in names]
     options = {"threads": threads, "base_url": base_url, "prevalence": prevalence, "operating_point": operating_point}
     models.check(model, **options)
+    if operating_point is not None and "suicide_risk" not in names:
+        raise UserError(
+            "--operating-point is of the task suicide_risk, which --task leaves out", "leave out one of them"
+        )
     settings = {"model": model, "tasks": names, "lang": lang, "prevalence": prevalence}
     return job.command(
         texts or job.Source(input or "-", text_column, id_column),
         lambda: models.load(model, **options),
         output,
-        settings=settings | {"operating point": operating_point},
+        settings=settings | {"operating point": models.point_of(operating_point)},
         resume=resume,
         overwrite=overwrite,
         say=say,
@@ -254,4 +258,6 @@ def _wrong_call(error: cyclopts.CycloptsError) -> str:
     verb = next((name for name in error.command_chain or () if name != "mentalglm"), "")
     if isinstance(error, cyclopts.UnknownCommandError):
         return f"{message}; to analyse a text write: mentalglm analyze TEXT, and mentalglm --help lists the verbs"
+    if isinstance(error, cyclopts.UnknownOptionError) and verb == "analyze":
+        message += "; put -- before a text that begins with a hyphen: mentalglm analyze -- TEXT"
     return f"{message}; mentalglm {verb + ' ' if verb else ''}--help shows how to call it"

@@ -37,7 +37,25 @@ NOTICE = (
 )
 SYNTHETIC = ("依据合成帖子训练与测量", "measured on synthetic posts")
 NOT_SURE = ("不确定", "not sure")
-WINDOWS = ("长帖，分段读取", "a long post, read in windows")
+NOTES = {  # of a record
+    "windows": ("长帖，分段读取", "a long post, read in windows"),
+    "not_chinese": (
+        "中文很少：模型只为中文帖子测量过，拿不准",
+        "little Chinese: the model was measured on Chinese posts only",
+    ),
+}
+ERRORS = {  # in Chinese; a record says it in English, with more of the circumstances
+    "empty_text": "正文是空白",
+    "missing_text": "这一行没有正文",
+    "not_text": "正文一栏不是文字",
+    "bad_json": "这一行不是 JSON 对象",
+    "bad_row": "表格的这一行读不出来",
+    "encoding": "这一行的编码读不出来",
+    "unparsed": "模型的回答读不出来",
+    "too_long": "帖子太长，模型读不下",
+    "model": "模型处理这条帖子时出错",
+    "remote": "远程模型没有应答",
+}
 
 
 class Both(NamedTuple):
@@ -109,9 +127,16 @@ def views(record: Record, text: str) -> list[View]:
     """The tasks of a record in the order of the series; none for a row that failed."""
     analyses: dict[str, Any] = record.get("analyses", {})
     shown = [_view(name, analyses[name], text) for name in tasks.NAMES if name in analyses]
-    if shown and "windows" in record.get("notes", ()):
-        shown[0] = replace(shown[0], notes=(*shown[0].notes, Both(*WINDOWS)))
+    if shown:
+        said = [Both(*words) for note, words in NOTES.items() if note in record.get("notes", ())]
+        shown[0] = replace(shown[0], notes=(*shown[0].notes, *said))
     return shown
+
+
+def error_words(error: dict[str, Any]) -> Both:
+    """Why a row or a task failed: in Chinese by its code, in English as the record says it."""
+    message = visible(error["message"])
+    return Both(ERRORS.get(error["code"], message), message)
 
 
 def _view(name: str, analysis: dict[str, Any], text: str) -> View:
@@ -119,7 +144,7 @@ def _view(name: str, analysis: dict[str, Any], text: str) -> View:
     title, single = Both(task.zh, task.en), task.kind == "single"
     if "error" in analysis:
         error = analysis["error"]
-        failed = Both("这项任务没有完成", "this task failed")
+        failed = Both(f"这项任务没有完成：{error_words(error).zh}", "this task failed")
         message = visible(f"{error['code']}: {error['message']}")
         return View(name, title, single, False, failed, "plain", (), "", error=message)
     held, p = set(analysis["labels"]), analysis["probabilities"] or {}

@@ -17,6 +17,7 @@ import numpy as np
 _CLAUSE = re.compile(r"[^，。！？；：、…~～,.!?;:\s\"“”‘’（）()【】\[\]]+")
 SPANS = 3
 EDGE = 3
+NEGATIONS = "没不别未无勿"
 SHARE, SHORT, SHORT_BUDGET = 0.3, 40, 12
 
 
@@ -55,6 +56,7 @@ def find(added: np.ndarray, text: str, limit: int, edges: Sequence[int] | None =
         if whole is None and chosen:
             break  # a further span must read as a clause of its own
         start, end = whole or _to_edges(start, end, clauses, limit, chosen)
+        end = _past_negation(start, end, text, limit, chosen)
         chosen.append((start, end))
         limit -= end - start
         if limit < 2:
@@ -128,6 +130,19 @@ def _to_edges(
                 if b - a <= limit and not any(a < y and b > x for x, y in taken):
                     return a, b
     return start, end
+
+
+def _past_negation(start: int, end: int, text: str, limit: int, taken: list[tuple[int, int]]) -> int:
+    """Where the span ends so that it does not break off after a negation, which would read as its contrary: "我没" from
+    "我没用". The word that follows comes in where there is room; else the negation goes out."""
+    if text[end - 1] not in NEGATIONS or end == len(text) or not _CLAUSE.match(text[end]):
+        return end
+    for further in (2, 1):
+        to = end + further
+        whole = _CLAUSE.fullmatch(text, end, to) and to <= len(text) and text[to - 1] not in NEGATIONS
+        if whole and to - start <= limit and not any(end < b and to > a for a, b in taken):
+            return to
+    return end - 1 if end - start > 2 else end
 
 
 def _joined(spans: list[tuple[int, int]], text: str, room: int) -> list[tuple[int, int]]:

@@ -196,6 +196,17 @@ class TestIds:
             warnings.simplefilter("error")
             assert len(texts(write(tmp_path / "a.csv", "id,text\n,甲\n,乙\n"))) == 2
 
+    @pytest.mark.parametrize("pair", [("", "1"), ("2", "")])
+    def test_a_row_number_may_be_a_duplicate_too(self, tmp_path, pair):
+        path = write(tmp_path / "a.csv", "id,text\n{},甲\n{},乙\n".format(*pair))
+        with pytest.warns(UserWarning, match="of row 2 stands on an earlier row too"):
+            assert len({row.id for row in rows.read(path)}) == 1
+
+    def test_a_number_that_is_no_earlier_rows_id_is_no_duplicate(self, tmp_path):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert len(texts(write(tmp_path / "a.csv", "id,text\nx,甲\n1,乙\n01,丙\n,丁\n9,戊\n٣,己\n"))) == 6
+
 
 class TestBadRows:
     def test_blank_texts(self, tmp_path):
@@ -204,6 +215,12 @@ class TestBadRows:
         found = list(rows.read(write(tmp_path / "a.jsonl", content)))
         assert [getattr(row, "code", None) for row in found] == ["empty_text"] * 6 + [None, None]
         assert texts(write(tmp_path / "a.csv", "id,text\n1,\n2,好\n")) == ["!empty_text", "好"]
+
+    def test_what_cannot_be_seen_is_blank_and_what_is_not_there_is_missing(self, tmp_path):
+        content = "\n".join(json.dumps({"text": t}) for t in ["\ud800", ""])
+        messages = [row.message for row in rows.read(write(tmp_path / "a.jsonl", content)) if isinstance(row, BadRow)]
+        assert "the text of row 1 is blank" in messages[0]
+        assert messages[1] == "row 2 has no text"
 
     def test_json_that_is_none(self, tmp_path):
         content = '{"text": "好累"}\n{"text": \n[1]\n"好"\n{"text": 5}\n{"text": null}\n{"text": "好"}\n'
@@ -291,6 +308,12 @@ class TestEncodings:
         with pytest.raises(UserError, match=r"iconv"):
             rows.read(write(tmp_path / "b.txt", "id,text\n1,好累\n".encode("utf-16-le")))
 
+    @pytest.mark.parametrize("wide", ["UTF-16LE", "UTF-16BE"])
+    @pytest.mark.parametrize("content", ["后来我们还是离开了学校，觉得很难过\n今天也睡不着\n", "id,text\n1,好累\n"])
+    def test_utf16_without_a_mark_is_named(self, tmp_path, wide, content):
+        with pytest.raises(UserError, match=f"iconv -f {wide} -t UTF-8"):
+            rows.read(write(tmp_path / "a.txt", content.encode(wide)))
+
     def test_a_cut_utf16_file_names_the_line(self, tmp_path):
         path = write(tmp_path / "a.txt", "好累\n真的".encode("utf-16") + b"\x00")
         with pytest.raises(UserError, match="after line"):
@@ -325,8 +348,13 @@ class TestFiles:
         with pytest.raises(UserError, match="is empty"):
             rows.read(write(tmp_path / name, content))
 
-    def test_a_header_alone_has_no_rows(self, tmp_path):
-        assert texts(write(tmp_path / "a.csv", "id,text\n")) == []
+    @pytest.mark.parametrize("form", ["csv", "tsv", "parquet"])
+    def test_a_header_alone_has_no_rows(self, tmp_path, form):
+        path = write(tmp_path / f"a.{form}", "id\ttext\n" if form == "tsv" else "id,text\n")
+        if form == "parquet":
+            pq.write_table(pa.table({"text": pa.array([], pa.string())}), path)
+        with pytest.raises(UserError, match=rf"a\.{form} has no rows: nothing to analyse"):
+            rows.read(path)
 
     def test_other_endings(self, tmp_path):
         with pytest.raises(UserError, match=r"\.xlsx is none of .*save it as CSV"):

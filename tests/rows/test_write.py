@@ -174,10 +174,46 @@ def test_any_text_survives(tmp_path_factory, texts):
         write_all(folder / f"a.{form}", form, pairs)
     lines = (folder / "a.jsonl").read_bytes().split(b"\n")[:-1]
     assert [json.loads(line) for line in lines] == [json.loads(json.dumps(record)) for record, _ in pairs]
-    shown = [text.encode("utf-8", "backslashreplace").decode() for text in texts]
+    shown = ["".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text) for text in texts]
     assert pq.read_table(folder / "a.parquet").column("text").to_pylist() == shown
     with (folder / "a.csv").open(encoding="utf-8", newline="") as f:
         assert [row["text"] for row in csv.DictReader(f)] == shown
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_lone_surrogate_is_one_character_so_that_offsets_fit(tmp_path, form):
+    post = Post("p1", "\ud83d废物啊", {"列\ud800": "\udfff"}, 1)
+    write_all(tmp_path / f"a.{form}", form, [(analysed(post), post)])
+    (row,) = read_back(tmp_path / f"a.{form}")
+    assert row["text"] == "\ufffd废物啊"
+    assert row["列\ufffd"] == "\ufffd"
+    (found,) = json.loads(row["cognitive_distortion.evidence"])
+    assert found["quote"] == row["text"][found["start"] : found["end"]]
+
+
+def read_back(path: Path) -> list[dict]:
+    if path.suffix == ".parquet":
+        return pq.read_table(path).to_pylist()
+    with path.open(encoding="utf-8", newline="") as f:
+        return list(csv.DictReader(f))
+
+
+def test_evidence_of_a_parent_that_repeats_its_child_stands_once(tmp_path):
+    keys = load("cognitive_pathway").keys
+    child = {"label": "event.emotion", "start": 0, "end": 2, "quote": "分手"}
+    own = {"label": "belief", "start": 2, "end": 3, "quote": "了"}
+    pathway = {
+        "labels": ["event", "event.emotion", "belief"],
+        "probabilities": dict.fromkeys(keys, 0.5),
+        "evidence": [child | {"label": "event"}, child, own],
+        "explanation": "…",
+        "abstained": False,
+        "sentences": [],
+    }
+    post = Post("p1", "分手了", {}, 1)
+    write_all(tmp_path / "a.csv", "csv", [(ok_record("p1", {"cognitive_pathway": pathway}, MODEL), post)])
+    (row,) = read_back(tmp_path / "a.csv")
+    assert json.loads(row["cognitive_pathway.evidence"]) == [child, own]
 
 
 def test_an_output_can_be_an_input(tmp_path):

@@ -23,9 +23,11 @@ def compose(say: Wording, task: Task, a: Mapping[str, Any]) -> str:
             parts.append(say("cd.top", n=name, p=say.verbal(p[top]), v=say.bare(p[top]), w=say("cd.where")))
     elif p and len(labels) == 1:
         value = p[labels[0]]
-        parts.append(say("cd.prob.one", p=say.verbal(value), v=say.bare(value), w=say("cd.where")))
+        slot = "cd.prob.one.soft" if say.soft(value) else "cd.prob.one"
+        parts.append(say(slot, p=say.verbal(value), v=say.bare(value), w=say("cd.where")))
     elif p:
-        parts.append(say("cd.prob", list=say.names(task, p, labels), w=say("cd.where")))
+        slot = "cd.prob.soft" if any(say.soft(p[x]) for x in labels) else "cd.prob"
+        parts.append(say(slot, list=say.names(task, p, labels), w=say("cd.where")))
     if a["abstained"]:
         parts.append(say("unsure"))
     return ("" if say.lang == "zh" else " ").join(parts)
@@ -36,4 +38,5 @@ def _one(say: Wording, task: Task, a: Mapping[str, Any], label: str, *, first: b
     quoted = say.quotes(a["evidence"], label)
     if not quoted:
         return say("cd.bare", n=name)
-    return say("cd.frame" if first else "cd.more", q=quoted, n=name, c=say.clause(label))
+    slot = ("cd.frame" if first else "cd.more") + (".soft" if say.soft((a["probabilities"] or {}).get(label)) else "")
+    return say(slot, q=quoted, n=name, c=say.clause(label))

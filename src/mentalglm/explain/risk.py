@@ -1,4 +1,8 @@
-"""The explanation of `suicide_risk`: what the words express, the decision, whose risk, the level, the probability."""
+"""The explanation of `suicide_risk`: what the model reads, the decision, whose risk, the level, the probability.
+
+What the post expresses is told as the model's reading of the whole post, never as what the quoted words say: a quote may
+be a denial, tell of the past, or carry little of the level.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ def compose(say: Wording, a: Mapping[str, Any]) -> str:
     if subject == "other":
         parts = [_of_another(say, a, label, quoted)]
     elif label == "low" and level == 0:
-        parts = [say("risk.none") + _verdict(say, a, label, level, plain=True)]
+        parts = [say("risk.none.unclear" if subject == "unclear" else "risk.none") + _verdict(say, a, label, level)]
         shown = [q for q in of_label(evidence, "low") if _DEATH.search(q)]
         if shown and not a["abstained"]:
             parts.append(say("risk.idiom", q=say.quote(shown[0])))
@@ -33,7 +37,7 @@ def compose(say: Wording, a: Mapping[str, Any]) -> str:
     if subject == "unclear":
         parts.append(say("risk.unclear"))
     if a.get("past_attempt"):
-        parts.append(say("risk.past"))
+        parts.append(say("risk.past.unclear" if subject == "unclear" else "risk.past"))
     if a.get("level") is not None:
         parts.append(say("risk.level" if a["level"] else "risk.level.zero", l=a["level"]))
     if a["probabilities"] is not None:
@@ -58,14 +62,18 @@ def _of_another(say: Wording, a: Mapping[str, Any], label: str, quoted: str) -> 
     head = say("risk.other", q=quoted) if quoted else say("risk.other.bare")
     if a["abstained"]:
         return head + say(f"risk.{label}.unsure")
-    return head + say("risk.other.low" if label == "low" else "risk.high")
+    return head + say(f"risk.other.{label}")
 
 
-def _verdict(say: Wording, a: Mapping[str, Any], label: str, level: int, *, plain: bool = False) -> str:
+def _verdict(say: Wording, a: Mapping[str, Any], label: str, level: int) -> str:
     if a["abstained"]:
         return say(f"risk.{label}.unsure")
-    if not plain and (label == "high") != (level >= 6):
+    if (label == "high") != (level >= 6):
         return say(f"risk.{label}.conflict")
+    if a["probabilities"] is not None and say.soft(a["probabilities"].get(label)):
+        return say(f"risk.{label}.soft")
+    if label == "low" and level:
+        return say("risk.low.wish" if level >= 4 else "risk.low.pain")
     return say(f"risk.{label}")
 
 

@@ -58,6 +58,11 @@ class Wording:
             return "99% 以上" if self.lang == "zh" else "over 99 %"
         return f"{p:.0%}" if self.lang == "zh" else f"{100 * p:.0f} %"
 
+    @staticmethod
+    def soft(p: float | None) -> bool:
+        """Whether a label given at `p` is to be told as a likeness, not as a verdict: under one half, as it is shown."""
+        return p is not None and round(p, 2) < 0.5
+
     def verbal(self, p: float) -> str:
         """The probability with its verb, as Chinese needs it: `为 12%`, `不到 1%`, `在 99% 以上`."""
         bare = self.bare(p)

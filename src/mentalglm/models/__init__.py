@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mentalglm.errors import UserError
+from mentalglm.schema import Post
 
 if TYPE_CHECKING:
-    from mentalglm.schema import Post
+    from mentalglm.tasks import Task
 
+Given = Post | str | Mapping[str, Any]  # what may be given as a post
 Record = dict[str, Any]
 _ONLY_MINI = "use --model mini (from Python: mentalglm.load('mini')), the only model of this version"
 
@@ -28,7 +32,10 @@ class Model(Protocol):
     def analyze(
         self, posts: Iterable[Post | str], *, tasks: Sequence[str] | None = None, lang: str = "zh"
     ) -> Iterator[Record]:
-        """One record a post, lazily and in input order; a post that cannot be analysed is a record with its error."""
+        """One record a post, lazily and in input order; a post that cannot be analysed is a record with its error.
+
+        Mini also takes posts as mappings with `text` and perhaps `id`, and one task as its bare name.
+        """
         ...
 
 
@@ -43,6 +50,58 @@ def recall_of(operating_point: str) -> float:
     return value
 
 
+def posts_of(given: Iterable[Given]) -> Iterator[Post]:
+    """What a person gave as posts: a text gets its number, from 1, as id; of a mapping `text` and `id` are taken, and
+    the rest is `extra`. Raises UserError at once for what is no list of texts."""
+    mend = 'give a list of texts, as in analyze(["…"])'
+    if isinstance(given, str | bytes):
+        raise UserError("posts is one text, not several", mend)
+    if isinstance(given, Post | Mapping):
+        raise UserError("posts is one post, not several", mend)
+    try:
+        items = iter(given)
+    except TypeError:
+        raise UserError(f"posts is {type(given).__name__}, which holds no texts", mend) from None
+    return (_post(item, number) for number, item in enumerate(items, 1))
+
+
+def _post(item: Any, number: int) -> Post:
+    if isinstance(item, Post):
+        return item
+    if not isinstance(item, Mapping):
+        return Post(str(number), item)
+    extra = dict(item)
+    text, id_ = extra.pop("text", None), extra.pop("id", None)
+    if id_ is not None and not isinstance(id_, str):
+        id_ = json.dumps(id_, ensure_ascii=False, default=str)
+    return Post(id_ or str(number), text, extra)  # type: ignore[arg-type]  (what is no text is a row with an error)
+
+
+def tasks_of(names: Iterable[str] | str | None) -> list[Task]:
+    """The tasks of these names, or of one; None for all. Raises UserError for no task and for an unknown one."""
+    from mentalglm import tasks
+
+    if names is None:
+        return tasks.all_tasks()
+    chosen = [tasks.load(name) for name in ([names] if isinstance(names, str) else names)]
+    if not chosen:
+        raise UserError("tasks is empty", f"name some of {', '.join(tasks.NAMES)}, or leave it out for all")
+    return chosen
+
+
+def threads_of(asked: int | None) -> tuple[int | None, str | None]:
+    """The threads to use, and a line on it where more are asked for than there are cores: these only slow it down."""
+    cores = os.cpu_count() or 1
+    if asked is None or asked <= cores:
+        return asked, None
+    return cores, f"{asked:,} threads are asked for and this machine has {cores}: {cores} are used"
+
+
+def point_of(operating_point: str | None) -> str | None:
+    """An operating point as records state it: `recall=95%` is `recall=0.95`."""
+    return None if operating_point is None else f"recall={recall_of(operating_point):g}"
+
+
 def load(
     spec: str = "mini",
     *,
@@ -53,8 +112,9 @@ def load(
 ) -> Model:
     """The model that `spec` names.
 
-    threads: how many threads it may use (None: its own choice); prevalence: the share of `high` among the posts that
-    are read, to which the probabilities are corrected; operating_point: `recall=0.95` trades precision for recall.
+    threads: how many threads it may use (None: its own choice; at most one a core);
+    prevalence: the share of `high` among the posts that are read, to which the probabilities are corrected;
+    operating_point: `recall=0.95` trades precision for recall.
     Raises UserError for an unknown spec or a value out of range, MissingError where a file of the model is not there.
     """
     check(spec, threads=threads, base_url=base_url, prevalence=prevalence, operating_point=operating_point)

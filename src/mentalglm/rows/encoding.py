@@ -63,7 +63,7 @@ def _decide(sample: bytes, name: str) -> tuple[str, bool]:
     if sample[:4096].count(0) > len(sample[:4096]) // 8:
         raise UserError(
             f"{name} is not text: byte {sample.index(0)} is a zero",
-            "if it is UTF-16 without a mark, convert it: iconv -f UTF-16LE -t UTF-8 FILE > NEW",
+            f"if it is UTF-16 without a mark, convert it: iconv -f {_wide(sample)} -t UTF-8 FILE > NEW",
         )
     votes = {"utf-8": 0, "gb18030": 0, None: 0}
     *rows, last = sample.split(b"\n")
@@ -125,13 +125,22 @@ def _first_bad(sample: bytes) -> int:
 
 
 def _guess(sample: bytes) -> str:
-    """A likely encoding for the message: Big5 where the sample is that, else a word to be replaced."""
+    """A likely encoding for the message: UTF-16 or Big5 where the sample is that, else a word to be replaced."""
+    for wide in ("UTF-16LE", "UTF-16BE"):
+        text = sample[: 1 << 12].decode(wide, "ignore")
+        if any(ch > "\x7f" for ch in text) and _reads_as_chinese(text):
+            return wide
     whole = sample[: sample.rfind(b"\n") + 1] or sample
     try:
         whole.decode("big5")
     except UnicodeDecodeError:
         return "ITS-ENCODING"
     return "BIG5"
+
+
+def _wide(sample: bytes) -> str:
+    """Which UTF-16 has its zeros (of ASCII) where the sample has them."""
+    return "UTF-16BE" if sample[:4096:2].count(0) > sample[1:4096:2].count(0) else "UTF-16LE"
 
 
 def _byte_lines(stream: io.BufferedReader, encoding: str, decided: bool, *, skipped: int) -> Iterator[Line]:

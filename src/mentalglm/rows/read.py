@@ -29,7 +29,7 @@ FORMATS = {
     ".txt": "text",
     ".text": "text",
 }
-_MAX_IDS = 500_000  # ids remembered to tell duplicates: memory stays flat beyond
+_MAX_IDS = 500_000  # rows whose ids are remembered to tell duplicates: memory stays flat beyond
 _CONVERT = {".xlsx": "CSV", ".xls": "CSV", ".docx": "plain text", ".gz": "itself, unpacked", ".zip": "itself, unpacked"}
 
 
@@ -45,10 +45,13 @@ def read(source: str | Path, text_column: str | None = None, id_column: str | No
     stream = _standard_input() if piped else _open(Path(source))
     try:
         rows = _rows(stream, None if piped else _format(Path(source)), name, text_column, id_column)
+        first = next(rows, None)
+        if first is None:
+            raise UserError(f"{name} has no rows: nothing to analyse", "give a file with at least one post")
     except BaseException:
         stream.close()
         raise
-    return _closing(stream, _ids(rows))
+    return _closing(stream, _ids(chain([first], rows)))
 
 
 def _open(path: Path) -> BinaryIO:
@@ -163,37 +166,51 @@ def _table_row(row: table.Row, names: list[str], chosen: columns.Columns) -> Raw
 def _ids(rows: Iterator[Raw]) -> Iterator[Post | BadRow]:
     check = _duplicates()
     for number, raw in enumerate(rows, 1):
-        id_ = raw.id.strip() if raw.id else ""
-        if id_:
-            check(id_, number)
-        else:
-            id_ = str(number)
+        given = raw.id.strip() if raw.id else ""
+        check(given, number)
+        id_ = given or str(number)
         if raw.problem:
             yield BadRow(id_, number, *raw.problem, raw.extra)
         elif raw.text is None or is_blank(raw.text):
-            yield BadRow(id_, number, "empty_text", f"row {number} has no text", raw.extra)
+            what = (
+                f"the text of row {number} is blank: nothing in it can be seen"
+                if raw.text
+                else f"row {number} has no text"
+            )
+            yield BadRow(id_, number, "empty_text", what, raw.extra)
         else:
             yield Post(id_, raw.text, raw.extra, number)
 
 
 def _duplicates() -> Callable[[str, int], None]:
     seen: set[int] = set()
+    numbered = bytearray(1)  # for each row, whether its number is its id
     warned = False
 
-    def check(id_: str, number: int) -> None:
+    def check(given: str, number: int) -> None:
         nonlocal warned
-        if warned or len(seen) >= _MAX_IDS:
+        if warned or number > _MAX_IDS:
             return
+        id_ = given or str(number)
         mark = hash(id_)
-        if mark in seen:
+        if mark in seen or (given and _is_number_of(given, numbered)):
             warned = True
             seen.clear()
             warnings.warn(
                 f"the id {id_!r} of row {number} stands on an earlier row too; all rows are kept", stacklevel=3
             )
-        seen.add(mark)
+        numbered.append(not given)
+        if given:
+            seen.add(mark)
 
     return check
+
+
+def _is_number_of(given: str, numbered: bytearray) -> bool:
+    """Whether a given id is that of an earlier row that has its number for one."""
+    if not (given.isascii() and given.isdigit() and len(given) <= len(str(_MAX_IDS)) and given[0] != "0"):
+        return False
+    return int(given) < len(numbered) and bool(numbered[int(given)])
 
 
 def is_blank(text: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ from ..errors import UserError
 from ..schema import BadRow, Post, Record
 
 _BUFFERED = 1000  # rows that are seen before the columns are fixed; also a row group of Parquet
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Writer(Protocol):
@@ -113,7 +115,7 @@ class _Table:
         for _, post in self._waiting:
             for name in post.extra:
                 if name not in self._extra:
-                    self._extra[name] = f"input.{name}" if name in own else name
+                    self._extra[name] = f"input.{name}" if name in own else _whole(name)
         head: dict[str, type] = {"id": own.pop("id"), "text": own.pop("text")}
         head.update(dict.fromkeys(self._extra.values(), str))
         self._file.begin(head | own)
@@ -164,7 +166,7 @@ def _flat_analysis(analysis: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("explanation", "abstained", "level", "expression", "subject", "past_attempt", "measured_on"):
         if analysis.get(key) is not None:
             out[key] = analysis[key]
-    out["evidence"] = _json(analysis["evidence"])
+    out["evidence"] = _json(_once(analysis["evidence"]))
     if "sentences" in analysis:
         out["sentences"] = _json(analysis["sentences"])
     if analysis.get("dropped_quotes"):
@@ -172,6 +174,17 @@ def _flat_analysis(analysis: Mapping[str, Any]) -> dict[str, Any]:
     if analysis.get("notes"):
         out["notes"] = "|".join(analysis["notes"])
     return out
+
+
+def _once(evidence: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Evidence without what a parent label only repeats of its child: the child's name says both."""
+    children = {(e["label"].split(".")[0], e["start"], e["end"]) for e in evidence if "." in e["label"]}
+    return [e for e in evidence if (e["label"], e["start"], e["end"]) not in children]
+
+
+def _whole(value: str) -> str:
+    """The text with U+FFFD for each lone surrogate, which UTF-8 cannot hold: offsets stay right."""
+    return _SURROGATE.sub("\ufffd", value)
 
 
 def _cell(value: Any) -> Any:
@@ -185,11 +198,11 @@ def _json(value: Any) -> str:
 
 
 class _CsvFile:
-    """UTF-8 without a mark, rows ended by CRLF; a lone surrogate stands as its escape."""
+    """UTF-8 without a mark, rows ended by CRLF; a lone surrogate stands as U+FFFD."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._text = io.TextIOWrapper(stream, "utf-8", errors="backslashreplace", newline="")
+        self._text = io.TextIOWrapper(stream, "utf-8", newline="")
         self._names: list[str] = []
 
     def begin(self, columns: dict[str, type]) -> None:
@@ -210,7 +223,7 @@ class _CsvFile:
 def _csv_cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value
+    return _whole(value) if isinstance(value, str) else value
 
 
 class _ParquetFile:
@@ -236,7 +249,7 @@ class _ParquetFile:
         for row in rows:
             for name in self._text:
                 if (value := row.get(name)) is not None:
-                    row[name] = value.encode("utf-8", "backslashreplace").decode()
+                    row[name] = _whole(value)
         if rows:
             self._writer.write_table(pyarrow.Table.from_pylist(rows, self._schema))
 

@@ -43,6 +43,7 @@ PSY = (
     "自杀未遂", "自杀准备行为", "自杀计划", "主动自杀意图", "被动自杀意图", "用户攻击行为", "他人攻击行为", "自伤行为",
     "自伤意图", "关于自杀的探索", "与自杀/自伤/攻击行为无关",
 )  # fmt: skip
+OWN_SETS = ("hard", WARM, "rare", "pathway_synthetic", "ordinary_weibo")  # whose risk label we gave ourselves
 PSY_UNRELATED = 300  # of its 1,075 posts without a kind: the head only helps, and the others cost time
 # Words without which a post cannot tell of the author's own earlier attempt; posts without any are safe negatives.
 ATTEMPT_HINT = re.compile(
@@ -210,7 +211,7 @@ def merge(examples: Iterable[Example]) -> list[Example]:
     """One example a content key; a target already there stays, except that a published risk label wins over one that
     was derived. Empty texts are left out."""
     by_key: dict[str, Example] = {}
-    for e in examples:
+    for e in sorted(examples, key=lambda e: e.sources[0] in OWN_SETS):
         if not e.text.strip():
             continue
         old = by_key.setdefault(e.key, e)
@@ -221,6 +222,7 @@ def merge(examples: Iterable[Example]) -> list[Example]:
             if getattr(old, name) is None:
                 setattr(old, name, getattr(e, name))
         old.sentences = old.sentences or e.sentences
+        old.family = old.family or e.family
     for e in by_key.values():
         if e.subject is None and e.level is not None and e.level >= 4:
             e.subject = SUBJECTS.index("self")  # a wish or plan is the author's own, by the definition of the level

@@ -41,16 +41,18 @@ def run(prepared: mini.Prepared, from_: Path | None, out: Path, workers: int, sa
         threads = max(1, (os.cpu_count() or 1) // workers)
         with ProcessPoolExecutor(workers, context, _prepare, (recipe, from_, out, warm, threads, lines)) as pool:
             waiting = {pool.submit(_one, k) for k in left}
-            while waiting:
-                done = {f for f in waiting if f.done()}
-                for f in done:
-                    f.result()
-                waiting -= done
-                while not lines.empty():
-                    watch.epoch(lines.get())
-                time.sleep(0.2)
-            while not lines.empty():
-                watch.epoch(lines.get())
+            try:
+                while waiting:
+                    done = {f for f in waiting if f.done()}
+                    for f in done:
+                        f.result()
+                    waiting -= done
+                    while not lines.empty():
+                        watch.epoch(lines.get())
+                    time.sleep(0.2)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)  # the fits that run end first; those that wait do not start
+                raise
 
 
 def warm_start(prepared: mini.Prepared, out: Path, say: Say) -> Path | None:

@@ -31,10 +31,10 @@ class EncoderPart(_Strict):
 class WarmPart(_Strict):
     """The warm start: the whole encoder on the contrast pairs alone, once, before the fits. No epochs: none."""
 
-    epochs: int = Field(0, ge=0)
-    batch: int = Field(32, ge=1)
-    rate: float = Field(3e-4, gt=0)
-    decay: float = Field(0.9, gt=0, le=1)
+    epochs: int = Field(default=0, ge=0)
+    batch: int = Field(default=32, ge=1)
+    rate: float = Field(default=3e-4, gt=0)
+    decay: float = Field(default=0.9, gt=0, le=1)
 
 
 class FitPart(_Strict):

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mentalglm import tasks as task_list
 from mentalglm.errors import MissingError, UserError
 from mentalglm.explain import explain
 from mentalglm.schema import Post, Record, error_record, ok_record
 from mentalglm.tasks import Lang, Task
 from mentalglm.text import clean
+from mentalglm.text.mask import PLACEHOLDERS
 
 from .answer import Answers
 from .decide import Constants, constants, risk_rule
@@ -23,10 +24,18 @@ from .ngrams import Linear
 from .parts import Parts, parts
 from .reader import Reader
 
+if TYPE_CHECKING:
+    from mentalglm.models import Given
+
 WEIGHTS = Path(__file__).with_name("weights")
 CHUNK = 128  # posts that are read together, so that texts of one length share a call
 CHUNK_CHARACTERS = 50_000  # and their characters, so that long posts do not fill the memory
+HAN_SHARE = 0.2  # of its Chinese characters and foreign words together: under it the model was not measured
 FILES = ("encoder.onnx", "tokenizer.json", "ngrams.npz", "calibration.json")
+
+_WORD = re.compile(r"[^\W\d_]+")
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
+_PLACEHOLDER = re.compile("|".join(map(re.escape, PLACEHOLDERS)))
 
 __all__ = ["Mini"]
 
@@ -42,7 +51,7 @@ class Mini:
         operating_point: str | None = None,
         folder: Path = WEIGHTS,
     ) -> None:
-        from mentalglm.models import recall_of
+        from mentalglm.models import point_of, recall_of, threads_of
 
         sums = check_files(folder)
         raw: dict[str, Any] = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
@@ -51,20 +60,24 @@ class Mini:
         self.constants: Constants = constants(raw)
         recall = recall_of(operating_point) if operating_point else None
         self.risk = risk_rule(self.constants, prevalence, recall)
-        self.note = cost_of(self.constants, recall, prevalence) if recall else None
+        self.operating_point = point_of(operating_point)
+        threads, too_many = threads_of(threads)
+        cost = cost_of(self.constants, recall, prevalence) if recall else None
+        self.note = "; ".join(filter(None, (cost, too_many))) or None
         self.linear = load_linear(folder / "ngrams.npz")
         self.reader = Reader(folder, threads)
 
     def analyze(
-        self, posts: Iterable[Post | str], *, tasks: Sequence[str] | None = None, lang: str = "zh"
+        self, posts: Iterable[Given], *, tasks: Sequence[str] | str | None = None, lang: str = "zh"
     ) -> Iterator[Record]:
-        """One record a post, lazily and in input order. A plain text gets its number, from 1, as id."""
+        """One record a post, lazily and in input order. A post is a `Post`, a text, or a mapping with `text` and
+        perhaps `id`; without an id it gets its number, from 1. `tasks`: some of the tasks, or one; None for all."""
+        from mentalglm.models import posts_of, tasks_of
+
         if lang not in ("zh", "en"):
             raise UserError(f"no language {lang!r}", "use zh or en")
         language: Lang = "en" if lang == "en" else "zh"
-        chosen = [task_list.load(name) for name in tasks] if tasks else task_list.all_tasks()
-        numbered = (p if isinstance(p, Post) else Post(str(i), p) for i, p in enumerate(posts, 1))
-        return self._records(numbered, chosen, language)
+        return self._records(posts_of(posts), tasks_of(tasks), language)
 
     def parts(self, text: str) -> list[Parts]:
         """Logits and shares of one text, a window each; for evaluation and tests."""
@@ -95,11 +108,17 @@ class Mini:
         if not c.text or not p:
             return error_record(post.id, "empty_text", "nothing to read: the text is blank", model)
         answers = Answers(post.text, c, p, self.constants, self.risk)
-        notes = ["windows"] if len(p) > 1 else []
+        foreign = not is_chinese(c.text)
+        notes = ["windows"] * (len(p) > 1) + ["not_chinese"] * foreign
         analyses: dict[str, Any] = {}
         for task in tasks:
             try:
-                analysis = answers.of(task) | ({"notes": notes} if notes else {})
+                analysis = answers.of(task)
+                if self.operating_point and task.name == "suicide_risk":
+                    analysis["operating_point"] = self.operating_point
+                if notes:
+                    analysis["notes"] = list(notes)
+                analysis["abstained"] |= foreign
                 analysis["explanation"] = explain(task, analysis, post.text, lang)
             except Exception as error:
                 analysis = {"error": {"code": "model", "message": f"the model failed on this task: {error}"}}
@@ -108,6 +127,15 @@ class Mini:
             error = next(iter(analyses.values()))["error"]
             return error_record(post.id, error["code"], error["message"], model)
         return ok_record(post.id, analyses, model, notes)
+
+
+def is_chinese(cleaned: str) -> bool:
+    """Whether a cleaned text has enough Chinese characters beside its words of other scripts; masked names and addresses
+    do not count."""
+    text = _PLACEHOLDER.sub("", cleaned)
+    han = len(_HAN.findall(text))
+    words = len(_WORD.findall(_HAN.sub(" ", text)))
+    return han > 0 and han >= HAN_SHARE * (han + words)
 
 
 def _chunks(posts: Iterator[Post]) -> Iterator[list[Post]]:

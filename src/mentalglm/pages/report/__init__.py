@@ -36,6 +36,7 @@ def _environment() -> Environment:
     environment.globals.update(
         notice=Both(*display.NOTICE),
         not_sure=Both(*display.NOT_SURE),
+        error_words=display.error_words,
         step=lambda p: round(100 * (p or 0)),
     )
     return environment
