@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import tomllib
 
 import mentalglm
@@ -61,3 +63,11 @@ def test_the_examples_are_fourteen_posts() -> None:
     assert len(rows) == 14
     assert len({row["id"] for row in rows}) == len({row["text"] for row in rows}) == 14
     assert all(list(row) == ["id", "text", "note"] for row in rows)
+
+
+def test_the_readmes_state_the_figures_that_were_measured() -> None:
+    """`python benchmarks/readme.py` writes them; it reads the files that the measurements left."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks/readme.py"), "--check"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr or "run python benchmarks/readme.py"
