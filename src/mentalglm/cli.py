@@ -94,6 +94,7 @@ def analyze(
     """
     from mentalglm import analyze as job
     from mentalglm import models, tasks
+    from mentalglm.models.given import point_of
 
     if texts and input is not None:
         raise UserError("posts are given both as text and with --input", "give one of them")
@@ -116,7 +117,7 @@ def analyze(
         texts or job.Source(input or "-", text_column, id_column),
         lambda: models.load(model, **options),
         output,
-        settings=settings | {"operating point": models.point_of(operating_point)},
+        settings=settings | {"operating point": point_of(operating_point)},
         resume=resume,
         overwrite=overwrite,
         say=say,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from .key import content_key
-from .mask import Masked, mask
+from .mask import PLACEHOLDER, Masked, mask
 from .normalise import Cleaned, clean, to_original
+from .script import is_chinese
 from .sentences import sentences
 
-__all__ = ["Cleaned", "Masked", "clean", "content_key", "mask", "sentences", "to_original"]
+__all__ = [
+    "PLACEHOLDER", "Cleaned", "Masked", "clean", "content_key", "is_chinese", "mask", "sentences", "to_original",
+]  # fmt: skip

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 PHONE, ID_CARD, QQ, WECHAT, EMAIL, USER, URL = "[电话]", "[身份证]", "[QQ]", "[微信]", "[邮箱]", "[用户]", "[网址]"
 NUMBER = "[号码]"  # a number that somebody masked before us (`<NUM>`), of a kind no longer known
-PLACEHOLDERS = (PHONE, ID_CARD, QQ, WECHAT, EMAIL, USER, URL, NUMBER)
+PLACEHOLDER = re.compile("|".join(map(re.escape, (PHONE, ID_CARD, QQ, WECHAT, EMAIL, USER, URL, NUMBER))))
 
 
 class Masked(NamedTuple):

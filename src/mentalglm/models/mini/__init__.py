@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mentalglm.errors import MissingError, UserError
 from mentalglm.explain import explain
+from mentalglm.models.given import Given, posts_of, recall_of, tasks_of, threads_of
 from mentalglm.schema import Post, Record, error_record, ok_record
 from mentalglm.tasks import Lang, Task
-from mentalglm.text import clean
-from mentalglm.text.mask import PLACEHOLDERS
+from mentalglm.text import clean, is_chinese
 
 from .answer import Answers
 from .decide import Constants, constants, risk_rule
@@ -24,18 +23,10 @@ from .ngrams import Linear
 from .parts import Parts, parts
 from .reader import Reader
 
-if TYPE_CHECKING:
-    from mentalglm.models import Given
-
 WEIGHTS = Path(__file__).with_name("weights")
 CHUNK = 128  # posts that are read together, so that texts of one length share a call
 CHUNK_CHARACTERS = 50_000  # and their characters, so that long posts do not fill the memory
-HAN_SHARE = 0.2  # of its Chinese characters and foreign words together: under it the model was not measured
 FILES = ("encoder.onnx", "tokenizer.json", "ngrams.npz", "calibration.json")
-
-_WORD = re.compile(r"[^\W\d_]+")
-_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
-_PLACEHOLDER = re.compile("|".join(map(re.escape, PLACEHOLDERS)))
 
 __all__ = ["Mini"]
 
@@ -51,8 +42,6 @@ class Mini:
         operating_point: str | None = None,
         folder: Path = WEIGHTS,
     ) -> None:
-        from mentalglm.models import point_of, recall_of, threads_of
-
         sums = check_files(folder)
         raw: dict[str, Any] = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
         self.name: str = raw["name"]
@@ -60,7 +49,6 @@ class Mini:
         self.constants: Constants = constants(raw)
         recall = recall_of(operating_point) if operating_point else None
         self.risk = risk_rule(self.constants, prevalence, recall)
-        self.operating_point = point_of(operating_point)
         threads, too_many = threads_of(threads)
         cost = cost_of(self.constants, recall, prevalence) if recall else None
         self.note = "; ".join(filter(None, (cost, too_many))) or None
@@ -72,8 +60,6 @@ class Mini:
     ) -> Iterator[Record]:
         """One record a post, lazily and in input order. A post is a `Post`, a text, or a mapping with `text` and
         perhaps `id`; without an id it gets its number, from 1. `tasks`: some of the tasks, or one; None for all."""
-        from mentalglm.models import posts_of, tasks_of
-
         if lang not in ("zh", "en"):
             raise UserError(f"no language {lang!r}", "use zh or en")
         language: Lang = "en" if lang == "en" else "zh"
@@ -114,8 +100,6 @@ class Mini:
         for task in tasks:
             try:
                 analysis = answers.of(task)
-                if self.operating_point and task.name == "suicide_risk":
-                    analysis["operating_point"] = self.operating_point
                 if notes:
                     analysis["notes"] = list(notes)
                 analysis["abstained"] |= foreign
@@ -127,15 +111,6 @@ class Mini:
             error = next(iter(analyses.values()))["error"]
             return error_record(post.id, error["code"], error["message"], model)
         return ok_record(post.id, analyses, model, notes)
-
-
-def is_chinese(cleaned: str) -> bool:
-    """Whether a cleaned text has enough Chinese characters beside its words of other scripts; masked names and addresses
-    do not count."""
-    text = _PLACEHOLDER.sub("", cleaned)
-    han = len(_HAN.findall(text))
-    words = len(_WORD.findall(_HAN.sub(" ", text)))
-    return han > 0 and han >= HAN_SHARE * (han + words)
 
 
 def _chunks(posts: Iterator[Post]) -> Iterator[list[Post]]:

@@ -12,8 +12,7 @@ import numpy as np
 from mentalglm import evidence
 from mentalglm.schema import Evidence
 from mentalglm.tasks import Task
-from mentalglm.text import Cleaned, sentences, to_original
-from mentalglm.text.mask import PLACEHOLDERS
+from mentalglm.text import PLACEHOLDER, Cleaned, sentences, to_original
 
 from .decide import (
     ANY,
@@ -37,7 +36,6 @@ from .parts import Parts
 
 GAP = 2  # characters that are not read (zero-width, marks) which a quote may run over
 _SAID = re.compile(r"[^，\s]")
-_PLACEHOLDER = re.compile("|".join(map(re.escape, PLACEHOLDERS)))
 
 
 class Answers:
@@ -57,7 +55,8 @@ class Answers:
 
     def _risk(self) -> dict[str, Any]:
         rule = self.rule
-        p = rule.probability(self.logits[RISK])  # rounded only to be shown: a threshold may be far under 0.0001
+        p = float(sigmoid(self.logits[RISK]))
+        stated = rule.stated(self.logits[RISK])
         label = "high" if p >= rule.threshold else "low"
         levels = [level_of(w.logits[LEVEL]) for w in self.windows]
         deepest = int(np.argmax([sigmoid(w.logits[LEVEL]).sum() for w in self.windows]))
@@ -80,7 +79,7 @@ class Answers:
         abstained = rule.unsure_from <= p < rule.threshold or torn or (label == "high" and not found)
         return {
             "labels": [label],
-            "probabilities": {"low": round(1 - p, 4), "high": round(p, 4)},
+            "probabilities": {"low": round(1 - stated, 4), "high": round(stated, 4)},
             "evidence": [e.as_dict() for e in found],
             "explanation": "",
             "abstained": bool(abstained),
@@ -89,6 +88,7 @@ class Answers:
             "subject": subject,
             "past_attempt": bool(sigmoid(self.logits[ATTEMPT]) >= self.constants.raw["attempt_threshold"]),
             **({"prevalence": rule.prevalence} if rule.prevalence is not None else {}),
+            **({"operating_point": rule.operating_point} if rule.operating_point is not None else {}),
         }
 
     def _distortion(self, task: Task) -> dict[str, Any]:
@@ -201,7 +201,7 @@ class Answers:
 
 def _words(text: str) -> str:
     """`text` with its placeholders as punctuation: a masked number or address, however long, is no evidence."""
-    return _PLACEHOLDER.sub(lambda m: "，" * len(m[0]), text)
+    return PLACEHOLDER.sub(lambda m: "，" * len(m[0]), text)
 
 
 def _with_parents(children: list[str], task: Task) -> list[str]:

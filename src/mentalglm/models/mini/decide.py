@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mentalglm.errors import UserError
+from mentalglm.models.given import point_of
 
 EXPRESSION_OF_LEVEL = ("none", *["pain"] * 3, *["wish"] * 2, *["plan"] * 3, *["imminent"] * 2)
 SUBJECTS = ("self", "other", "unclear", "none")
@@ -20,7 +21,6 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
 
 
 def _logit(p: float) -> float:
-    p = min(max(p, 1e-9), 1 - 1e-9)
     return float(np.log(p / (1 - p)))
 
 
@@ -55,22 +55,22 @@ def constants(raw: dict[str, Any]) -> Constants:
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """How suicide risk is decided: at or over `threshold` high, from `unsure_from` on not sure, else low."""
+    """How suicide risk is decided: at or over `threshold` high, from `unsure_from` on not sure, else low. The decision is
+    made on the probability as calibrated; for another `prevalence` only the stated one is moved."""
 
     threshold: float
     unsure_from: float
-    shift: float  # added to the logit for another prevalence
-    prevalence: float | None
+    shift: float = 0.0  # added to the logit of the stated probability
+    prevalence: float | None = None
+    operating_point: str | None = None
 
-    def probability(self, logit: float) -> float:
+    def stated(self, logit: float) -> float:
         return float(sigmoid(np.array(logit + self.shift)))
 
 
 def risk_rule(c: Constants, prevalence: float | None, recall: float | None) -> Risk:
-    """Thresholds on the calibrated probability at the prevalence of the training posts. `prevalence` moves the stated
-    probability (Saerens et al. 2002) and the thresholds along with it: which posts are called high, and which are not
-    sure, stays; else a rare condition would turn nearly every post into a sure `low`. `recall` picks the threshold that
-    reaches it."""
+    """`recall` picks the threshold that reaches it; `prevalence` moves the stated probability (Saerens et al. 2002) and
+    no decision, or a rare condition would turn nearly every post into a sure `low`."""
     rule = c.raw["risk"]
     threshold, unsure = float(rule["threshold"]), float(rule["unsure_from"])
     if recall is not None:
@@ -80,11 +80,8 @@ def risk_rule(c: Constants, prevalence: float | None, recall: float | None) -> R
             highest = table[-1]["recall"]
             raise UserError(f"recall={recall:g} is more than could be measured", f"ask for recall={highest:g} or less")
         threshold = unsure = float(fitting[0]["threshold"])
-    shift = 0.0
-    if prevalence is not None:
-        shift = _logit(prevalence) - _logit(float(rule["prevalence"]))
-        threshold, unsure = (float(sigmoid(np.array(_logit(t) + shift))) for t in (threshold, unsure))
-    return Risk(threshold, unsure, shift, prevalence)
+    shift = 0.0 if prevalence is None else _logit(prevalence) - _logit(float(rule["prevalence"]))
+    return Risk(threshold, unsure, shift, prevalence, point_of(recall))
 
 
 def contradicts(high: bool, level: int, subject: str) -> bool:
