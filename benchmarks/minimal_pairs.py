@@ -3,7 +3,7 @@
 `mini` on the project's held-out minimal pairs: nearly the same words, another reading. A post is right when the risk (high
 or low) and "a wish or more, or less" are right and, where the two posts differ in whose risk it is, that too; a pair is
 right when both posts are. An abstained post keeps its best decision; how often that happens is said beside.
-Needs the extra `train`. The wrong posts are shown with --show only: who mends the model by them has no test left.
+The ids of the wrong posts are told with --show only: who mends the model by them has no test left.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 
 from mentalglm.models.mini import WEIGHTS, Mini
-from mentalglm.train.contrast import measure
+from mentalglm.train.pairs import minimal
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--model-folder", type=Path, default=WEIGHTS)
     parser.add_argument("--show", action="store_true")
     args = parser.parse_args()
-    found = measure(Mini(folder=args.model_folder))
+    found = minimal(Mini(folder=args.model_folder))
     if not args.show:
         found.pop("wrong")
     text = json.dumps(found, ensure_ascii=False, indent=1)

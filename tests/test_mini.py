@@ -185,6 +185,18 @@ def test_a_long_post_is_read_in_windows_and_says_so(model: Mini) -> None:
     assert len(record["analyses"]["cognitive_pathway"]["sentences"]) == 4 * 40
 
 
+def test_anothers_danger_in_one_window_of_a_long_post_is_not_lost(model: Mini, monkeypatch: pytest.MonkeyPatch) -> None:
+    import mentalglm.models.mini.answer as answer
+
+    # the window of the deepest level speaks of the author, a later one of somebody else
+    said = itertools.chain(["self", "self", "other"], itertools.repeat("self"))
+    monkeypatch.setattr(answer, "subject_of", lambda logits, level: next(said))
+    monkeypatch.setattr(answer, "level_of", lambda logits: 2)
+    record = one(model, "今天很累。" * 200)
+    assert record["notes"] == ["windows"]
+    assert record["analyses"]["suicide_risk"]["subject"] == "other"
+
+
 def test_windows_cover_the_text_and_overlap(model: Mini) -> None:
     text = clean(PLAIN * 40).text
     windows = model.reader.windows(text)

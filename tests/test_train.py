@@ -26,7 +26,7 @@ from . import tiny
 OUTPUTS = {
     "figures.json", "out_of_fold.npz", "warm.json",
     "model/encoder.onnx", "model/tokenizer.json", "model/ngrams.npz", "model/calibration.json",
-    "model/checksums.json", "warm.pt", "network-all.pt", "network-0.pt", "network-0.npz", "network-1.pt", "network-1.npz",
+    "model/checksums.json", "warm.pt", "network-all.pt", "network-0.npz", "network-1.npz",
     "ngrams-all.npz", "ngrams-0.npz", "ngrams-1.npz",
 }  # fmt: skip
 
@@ -176,6 +176,37 @@ def test_a_run_that_was_stopped_goes_on_and_gives_the_same_bytes(work: Work, tra
     assert work.train(out) == 0
     assert len(work.fits) == 3
     assert files(out) == files(trained)
+
+
+def test_fits_side_by_side_give_the_same_bytes(
+    work: Work, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mentalglm.train import jobs
+
+    monkeypatch.setattr(jobs, "_prepare", tiny.prepare_worker)
+    monkeypatch.setattr(jobs.os, "cpu_count", lambda: 2)  # a thread each, as in `trained`
+    work.fits.clear()
+    work.said.clear()
+    assert train.command(work.recipe, tmp_path / "run", workers=2) == 0
+    assert len(work.fits) == 1, "the warm start is made once, the fits in processes of their own"
+    assert sum(line.endswith(" left") for line in work.said) == 3
+    assert files(tmp_path / "run") == files(trained)
+
+
+def test_a_fit_that_fails_beside_others_is_not_silent(
+    work: Work, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mentalglm.train import jobs
+
+    out = tmp_path / "run"
+    shutil.copytree(trained, out)
+    (out / runs.MANIFEST).unlink()
+    (out / "network-1.npz").unlink()
+    (out / "network-1.part").mkdir()  # where it would write
+    monkeypatch.setattr(jobs, "_prepare", tiny.prepare_worker)
+    with pytest.raises(IsADirectoryError):
+        train.command(work.recipe, out, workers=2)
+    assert not (out / runs.MANIFEST).exists()
 
 
 def test_it_does_not_go_on_with_another_run(work: Work, trained: Path, tmp_path: Path) -> None:

@@ -111,6 +111,14 @@ def install(patch: pytest.MonkeyPatch) -> None:
     _thin(patch)
 
 
+def prepare_worker(*arguments: Any) -> None:
+    """`jobs._prepare` in a process of its own, which has not seen what the test has put in place of the real base."""
+    from mentalglm.train import jobs
+
+    install(pytest.MonkeyPatch())
+    jobs._prepare(*arguments)
+
+
 def recipe(folder: Path) -> Path:
     path = folder / "tiny.toml"
     path.write_text(RECIPE, encoding="utf-8")

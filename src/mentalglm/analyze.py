@@ -124,7 +124,7 @@ def run(
         try:
             left = iter(rows)
             last = _skip_done(left, journal, tally, progress)
-            if last and journal:
+            if last and journal and not journal.known:
                 _same_flags(last, tasks, journal)
             for record, row in _records(left, lambda: _noted(load(), say), tasks, lang, last):
                 with interrupts.held():

@@ -52,7 +52,7 @@ class Journal:
         self.settings = json.loads(json.dumps(settings))
         self.done, self.complete, self.rows = 0, False, 0
         self._hash = hashlib.sha256()
-        self._known: dict[str, Any] = {}  # the progress that an earlier call left
+        self.known: dict[str, Any] = {}  # the progress that an earlier call left
         self._raw: io.FileIO | None = None
         self._good, self._buffer, self._exported = 0, bytearray(), False
         self._flushed = self._synced = time.monotonic()
@@ -100,8 +100,8 @@ class Journal:
         """Counts the records of the journal; returns the length of its good part, without a half-written last line."""
         if self.progress.exists():
             with contextlib.suppress(ValueError):
-                self._known = json.loads(self.progress.read_bytes())
-        begun = self._known.get("settings", self.settings)
+                self.known = json.loads(self.progress.read_bytes())
+        begun = self.known.get("settings", self.settings)
         if changed := [k for k in self.settings if begun.get(k) != self.settings[k]]:
             was = ", ".join(f"{k} {begun.get(k)!r}" for k in changed)
             raise UserError(f"{self.path} was begun with {was}", "give the same flags, or --overwrite to start anew")
@@ -141,8 +141,8 @@ class Journal:
             for e in analysis.get("evidence", ())
         )
         self._count(post)
-        if same and self.rows == self._known.get("rows"):
-            same = self._hash.hexdigest() == self._known["sha256"]
+        if same and self.rows == self.known.get("rows"):
+            same = self._hash.hexdigest() == self.known["sha256"]
         if not same:
             raise UserError(
                 f"row {self.rows} of {self.path} is of another post than row {self.rows} of the input",

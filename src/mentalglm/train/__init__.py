@@ -37,7 +37,7 @@ def command(recipe: Path, out: Path | None = None, from_: Path | None = None, wo
 
 def _train(recipe: Recipe, from_: Path | None, run: Run, workers: int) -> None:
     from mentalglm.models.mini import Mini
-    from mentalglm.train import card, contrast, finish, jobs, mini, plots
+    from mentalglm.train import card, finish, jobs, mini, pairs, plots
 
     out = run.folder
     prepared = mini.Prepared(recipe, from_, _say)
@@ -46,8 +46,8 @@ def _train(recipe: Recipe, from_: Path | None, run: Run, workers: int) -> None:
     _say("calibrated; the figures take a few minutes")
     figures = figures_of(prepared, constants, arrays)
     finish.export(prepared, out, constants, out / "model")
-    pairs = contrast.measure(Mini(folder=out / "model"))
-    figures["pairs"] = {k: v for k, v in pairs.items() if k != "wrong"}
+    figures["pairs"] = pairs.minimal(Mini(folder=out / "model"))
+    del figures["pairs"]["wrong"]  # who mends the model by them has no test left
     if recipe.warm.epochs:
         figures["warm"] = json.loads((out / "warm.json").read_text(encoding="utf-8"))
     mini.write_json(out / "figures.json", figures)

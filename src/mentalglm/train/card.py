@@ -159,7 +159,7 @@ def _rest(f: dict[str, Any]) -> str:
         w = f["warm"]
         out.append(
             f"Contrast pairs kept out of training ({w['pairs_kept_out']}; by the network alone after the warm start, whose "
-            f"length was chosen on them): both posts right in {w['both_right_by_epoch'][-1]['all']:.1%}."
+            f"length was chosen on them): both posts right in {w['by_epoch'][-1]['both_right']:.1%}."
         )
     out.append(
         "Labels for `subject` and `past_attempt` come from the project's invented posts alone; no figure on real posts "

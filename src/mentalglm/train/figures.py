@@ -182,8 +182,7 @@ def distortions(a: dict[str, Any]) -> dict[str, Any]:
     for k in np.unique(fold):
         train = fold != k
         t = decide.label_thresholds(p[train], y[train])
-        any_t = float(np.clip(np.quantile(any_p[train], 0.05), 0.1, 0.6))
-        said[~train] = decide.with_fallback(p[~train], t, any_p[~train], any_t)
+        said[~train] = decide.with_fallback(p[~train], t, any_p[~train], decide.any_threshold(any_p[train]))
     n = len(rows)
     each = 2 * (said & (y > 0)).sum(0) / np.maximum(said.sum(0) + y.sum(0), 1)
     common = y.sum(0) >= COMMON * n

@@ -72,7 +72,7 @@ def calibration(p: Prepared, out: Path) -> tuple[dict[str, Any], dict[str, Any]]
             "recall_table": decide.recall_table(prob[hl, RISK], y[hl, RISK], fold[hl]),
         },
         "distortion_thresholds": _list(decide.label_thresholds(prob[cd][:, DISTORTION], y[cd][:, DISTORTION])),
-        "any_threshold": any_threshold(prob[cd, ANY]),
+        "any_threshold": decide.any_threshold(prob[cd, ANY]),
         "child_thresholds": _list(decide.label_thresholds(prob_s[synthetic], labels[synthetic])),
         "attempt_threshold": 0.5,
     }
@@ -97,11 +97,6 @@ def keep_predictions(p: Prepared, arrays: dict[str, Any], path: Path) -> None:
         probabilities=arrays["post"][rows].astype(np.float32),
         targets=arrays["targets"][rows].astype(np.float32),
     )
-
-
-def any_threshold(any_p: np.ndarray) -> float:
-    """From here on a post is taken to hold some distortion: 95 % of the distortion set's posts [N] are over it."""
-    return float(np.clip(np.quantile(any_p, 0.05), 0.1, 0.6))
 
 
 def _first(of: dict[str, np.ndarray], *names: str) -> np.ndarray:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mentalglm.train import contrast, corpus, e5, linear, tensors
+from mentalglm.train import corpus, e5, linear, pairs, tensors
 from mentalglm.train.fit import Plan, fit, frozen_states, predict
 from mentalglm.train.net import CHILDREN, COLUMNS, OUTPUTS, Encoder, ReadOut, columns, load_base
 from mentalglm.train.pieces import tokenizer_of
@@ -82,15 +83,16 @@ def warm_start(p: Prepared, out: Path, say: Callable[[str], None]) -> Path | Non
         held = corpus.contrast_validation(corpus.INVENTED_FOLDER)
         asked = tensors.of_examples(held, p.tokenizer, p.recipe.data.max_tokens)
         asked_states = frozen_states(encoder, asked, layers)
-        scores: list[dict[str, float]] = []
+        scores: list[dict[str, Any]] = []
 
         def epoch(line: str) -> None:
             posts, _ = predict(encoder, read_out, asked, asked_states, range(len(held)), layers)
-            scores.append(contrast.both_right(posts, held))
-            say(f"warm start: {line}; both right on {scores[-1]['all']:.0%} of the pairs kept out")
+            found = pairs.both_right(map(pairs.of_network, held, posts))
+            scores.append({k: found[k] for k in ("both_right", "by_kind")})
+            say(f"warm start: {line}; both right on {found['both_right']:.0%} of the pairs kept out")
 
         fit(encoder, read_out, p.data, states, rows, plan, epoch, p.families)
-        write_json(out / "warm.json", {"pairs_kept_out": len(held) // 2, "both_right_by_epoch": scores})
+        write_json(out / "warm.json", {"pairs_kept_out": len(held) // 2, "by_epoch": scores})
         part = path.with_suffix(".part")
         torch.save({"encoder": encoder.state_dict(), "read_out": read_out.state_dict()}, part)
         part.rename(path)
@@ -122,7 +124,6 @@ def fit_network(p: Prepared, fold: int | None, out: Path, say: Callable[[str], N
         if fold is None:
             torch.save({"encoder": encoder.state_dict(), "read_out": read_out.state_dict()}, file)
         else:
-            torch.save({"encoder": encoder.state_dict(), "read_out": read_out.state_dict()}, out / f"network-{fold}.pt")
             posts, children = predict(encoder, read_out, p.data, p.states, held, plan.trained)
             flat = np.concatenate(children) if children else np.zeros((0, CHILDREN), np.float32)
             np.savez(file, rows=np.array(held), posts=posts, children=flat)
