@@ -27,7 +27,8 @@ def load(name: str) -> dict[str, Any]:
     return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def table(f: dict[str, Any], words: dict[str, str]) -> str:
+def table(f: dict[str, Any], lang: str) -> str:
+    words = {key: both[LANGUAGES.index(lang)] for key, both in WORDS.items()}
     r, v, d, t, o, p = (f[k] for k in ("risk", "levels", "distortions", "tfidf", "ordinary", "pathway"))
     pairs = f["pairs"]
     rows = [
@@ -60,12 +61,11 @@ def population(f: dict[str, Any], word: str) -> str:
     return "\n".join(lines)
 
 
-def deletion() -> dict[str, str]:
-    found = load("deletion")
+def deletion(name: str) -> dict[str, str]:
+    found = load(name)
     out = {"posts": str(found["posts"]["read"])}
     for task, x in found["tasks"].items():
         out[task] = f"{ci(x['posts_pass'])} % (n = {x['posts']})"
-        out[task + ".labels"] = f"{x['labels_pass']['value']:.0%}"
     return out
 
 
@@ -94,27 +94,33 @@ def common(f: dict[str, Any]) -> dict[str, str]:
     }
 
 
-EN = {
-    "task": "task", "measure": "measure", "linear": "linear", "risk": "suicide risk", "f1": "F1 of high risk",
-    "difference": "difference to TF-IDF (Nadeau–Bengio)", "level": "level 0–10", "kappa": "quadratic kappa",
-    "severe": "levels 9–10 (n = {n}): read as level 6 or more; called `high`", "distortion": "cognitive distortion",
-    "macro": "macro-F1 over twelve; over the {n} with 14 or more", "pathway": "cognitive pathway (synthetic posts)",
-    "ordinary": "ordinary posts (n = {n})", "false": "flagged high; given any distortion",
-    "pairs": "own minimal pairs (n = {n})", "both": "both right",
-}  # fmt: skip
-ZH = {
-    "task": "任务", "measure": "指标", "linear": "线性", "risk": "自杀风险", "f1": "高风险 F1",
-    "difference": "与 TF-IDF 之差（Nadeau–Bengio）", "level": "0–10 级", "kappa": "二次加权 kappa",
-    "severe": "9–10 级（n = {n}）：读为 6 级及以上；判为 `high`", "distortion": "认知歪曲",
-    "macro": "macro-F1：十二类；样本不少于 14 的 {n} 类", "pathway": "认知路径（合成帖子）",
-    "ordinary": "普通帖子（n = {n}）", "false": "判为高风险；判出任一歪曲",
-    "pairs": "自写最小对立对（n = {n}）", "both": "两条都对",
-}  # fmt: skip
+LANGUAGES = ("en", "zh")
+WORDS = {  # English, Chinese
+    "task": ("task", "任务"),
+    "measure": ("measure", "指标"),
+    "linear": ("linear", "线性"),
+    "risk": ("suicide risk", "自杀风险"),
+    "f1": ("F1 of high risk", "高风险 F1"),
+    "difference": ("difference to TF-IDF (Nadeau–Bengio)", "与 TF-IDF 之差（Nadeau–Bengio）"),
+    "level": ("level 0–10", "0–10 级"),
+    "kappa": ("quadratic kappa", "二次加权 kappa"),
+    "severe": (
+        "levels 9–10 (n = {n}): read as level 6 or more; called `high`",
+        "9–10 级（n = {n}）：读为 6 级及以上；判为 `high`",
+    ),
+    "distortion": ("cognitive distortion", "认知歪曲"),
+    "macro": ("macro-F1 over twelve; over the {n} with 14 or more", "macro-F1：十二类；样本不少于 14 的 {n} 类"),
+    "pathway": ("cognitive pathway (synthetic posts)", "认知路径（合成帖子）"),
+    "ordinary": ("ordinary posts (n = {n})", "普通帖子（n = {n}）"),
+    "false": ("flagged high; given any distortion", "判为高风险；判出任一歪曲"),
+    "pairs": ("own minimal pairs (n = {n})", "自写最小对立对（n = {n}）"),
+    "both": ("both right", "两条都对"),
+}
 
 
 def english(f: dict[str, Any]) -> str:
-    x, e, s = common(f), deletion(), speed()
-    return f"""{table(f, EN)}
+    x, e, u, s = common(f), deletion("deletion"), deletion("deletion-unseen"), speed()
+    return f"""{table(f, "en")}
 
 **Sure and not sure.** Out of fold, {x["miss"]} of the high posts that are not abstained are called low (target 10 %), at a coverage of {x["coverage"]}. Calibration slope {x["slope"]}, intercept {x["intercept"]}, Brier {x["brier"]}, debiased ECE {x["ece"]} (exactly right probabilities stay under {x["chance"]} in 95 % of draws).
 
@@ -122,15 +128,15 @@ def english(f: dict[str, Any]) -> str:
 
 {population(f, "share of high risk")}
 
-**Evidence.** Deletion test (`benchmarks/deletion.py`, {e["posts"]} real posts; the evidence deleted and masked, against the mean of 20 random span sets of the same lengths): the label falls further, both ways, for all of a post's labels in {e["suicide_risk"]} of the posts called high, {e["cognitive_distortion"]} of those with a distortion, {e["cognitive_pathway"]} of those with a pathway label.
+**Evidence.** Deletion test (`benchmarks/deletion.py`, {e["posts"]} real posts, which the shipped weights were trained on; the evidence deleted and masked, against the mean of 20 random span sets of the same lengths): the label falls further, both ways, for all of a post's labels in {e["suicide_risk"]} of the posts called high, {e["cognitive_distortion"]} of those with a distortion, {e["cognitive_pathway"]} of those with a pathway label. On {u["posts"]} invented posts that it never saw (contrast pairs kept out, minimal pairs): {u["suicide_risk"]}, {u["cognitive_distortion"]}, {u["cognitive_pathway"]}.
 
 **Speed.** One run, one thread, evidence and all tasks on, on a machine without VNNI (`benchmarks/speed.py`): {s["ratio"]} a BERT-base-size encoder in the same runtime at its fastest precision. Peak memory of the whole command by number of posts: {s["sizes"]}. Cold start {s["cold"]} s there.
 """
 
 
 def chinese(f: dict[str, Any]) -> str:
-    x, e, s = common(f), deletion(), speed()
-    return f"""{table(f, ZH)}
+    x, e, u, s = common(f), deletion("deletion"), deletion("deletion-unseen"), speed()
+    return f"""{table(f, "zh")}
 
 **确定与不确定。** 在折外预测中，未弃权的高风险帖子里有 {x["miss"]} 被判为低（目标 10%），覆盖率 {x["coverage"]}。校准斜率 {x["slope"]}，截距 {x["intercept"]}，Brier {x["brier"]}，去偏 ECE {x["ece"]}（完全正确的概率在 95% 的抽样中低于 {x["chance"]}）。
 
@@ -138,7 +144,7 @@ def chinese(f: dict[str, Any]) -> str:
 
 {population(f, "高风险比例")}
 
-**依据。** 删除检验（`benchmarks/deletion.py`，{e["posts"]} 条真实帖子；删去与遮住依据，与 20 组同样长度的随机片段的均值相比）：判为高风险的帖子中 {e["suicide_risk"]}、有认知歪曲的帖子中 {e["cognitive_distortion"]}、有认知路径标签的帖子中 {e["cognitive_pathway"]}，其全部标签在两种方式下都下降得更多。
+**依据。** 删除检验（`benchmarks/deletion.py`，{e["posts"]} 条真实帖子，都在训练数据之内；删去与遮住依据，与 20 组同样长度的随机片段的均值相比）：判为高风险的帖子中 {e["suicide_risk"]}、有认知歪曲的帖子中 {e["cognitive_distortion"]}、有认知路径标签的帖子中 {e["cognitive_pathway"]}，其全部标签在两种方式下都下降得更多。在 {u["posts"]} 条从未见过的自写帖子（留出的对照对与最小对立对）上：{u["suicide_risk"]}、{u["cognitive_distortion"]}、{u["cognitive_pathway"]}。
 
 **速度。** 单线程、含依据、全部任务，在一台没有 VNNI 的机器上一次测得（`benchmarks/speed.py`）：是同一运行时下 BERT-base 规模编码器（取其最快精度）的 {s["ratio"]}。整条命令的峰值内存（按帖子数）：{s["sizes"]}；冷启动 {s["cold"]} 秒。
 """
