@@ -121,7 +121,9 @@ def test_a_quote_does_not_run_over_a_long_stretch_that_is_not_read(model: Mini) 
     text = "药已经" + "\u200b" * 150 + "买好了，明天就走，你们都别找我，信在抽屉里"
     for analysis in one(model, text)["analyses"].values():
         for label in {e["label"] for e in analysis["evidence"]}:
-            assert sum(e["end"] - e["start"] for e in analysis["evidence"] if e["label"] == label) <= 0.3 * len(text)
+            own = [e for e in analysis["evidence"] if e["label"] == label]
+            assert sum(e["end"] - e["start"] for e in own) <= 0.3 * len(text)
+            assert not any("\u200b" in e["quote"] for e in own)
 
 
 def test_a_low_that_the_level_contradicts_is_not_sure() -> None:

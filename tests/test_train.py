@@ -306,6 +306,66 @@ def test_near_duplicates_and_families_stay_in_one_fold() -> None:
         assert all(len(f) == 1 for name, f in folds.items() if name != "")
 
 
+def test_no_figure_is_made_of_posts_that_every_fit_has_seen() -> None:
+    tiny.needs_training()
+    from mentalglm.train import finish
+    from mentalglm.train.corpus import Example
+
+    kept, seen = Example("a", "甲", ["sos_hl_1k"], fold=1), Example("b", "乙", ["sos_hl_1k", "contrast"], fold=-1)
+    of = finish._sources(SimpleNamespace(examples=[kept, seen]))  # type: ignore[arg-type]
+    assert of["sos_hl_1k"].tolist() == [True, False]
+
+
+def batches(epochs: int, families: list[str], halved: frozenset[int] = frozenset()) -> list[list[list[int]]]:
+    """The batches of each epoch that `fit` makes for as many posts as there are families."""
+    tiny.needs_training()
+    from mentalglm.train import fit as work
+    from mentalglm.train import tensors
+    from mentalglm.train.corpus import Example
+    from mentalglm.train.net import ReadOut, load_base
+    from mentalglm.train.pieces import tokenizer_of
+
+    base = tiny.base()
+    examples = [Example(str(i), "我很累" * (1 + i % 5), ["x"], level=i % 11, risk=i % 2) for i in range(len(families))]
+    data = tensors.of_examples(examples, tokenizer_of(base.pieces), 40)
+    encoder = load_base(base, list(range(len(base.pieces))), [0, 1])
+    states = work.frozen_states(encoder, data, 1)
+    seen: list[list[list[int]]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        forward = work._forward
+
+        def spy(encoder, read_out, data, states, rows, *rest):
+            seen[-1].append(rows)
+            return forward(encoder, read_out, data, states, rows, *rest)
+
+        patch.setattr(work, "_forward", spy)
+        seen.append([])
+        plan = work.Plan(1, epochs, batch=6)
+        every = list(range(len(families)))
+        work.fit(
+            encoder, ReadOut(tiny.HIDDEN), data, states, every, plan, lambda line: seen.append([]), families, halved
+        )
+    return seen[:-1]
+
+
+def test_a_family_stands_in_one_batch_and_every_post_in_every_epoch() -> None:
+    families = [f"p{i // 2}" if i < 20 else "" for i in range(33)]
+    for epoch in batches(2, families):
+        assert sorted(i for batch in epoch for i in batch) == list(range(33))
+        assert max(map(len, epoch)) <= 6
+        for batch in epoch:
+            own = [families[i] for i in batch if families[i]]
+            assert all(own.count(name) == 2 for name in own), batch
+
+
+def test_of_the_halved_posts_each_epoch_takes_the_other_half() -> None:
+    families = [f"p{i // 2}" if i < 20 else "" for i in range(33)]
+    one, two = ({i for batch in epoch for i in batch} for epoch in batches(2, families, frozenset(range(20))))
+    assert one & two == set(range(20, 33))
+    assert one | two == set(range(33))
+    assert len(one) == len(two) == 23
+
+
 def test_sentences_and_levels_become_targets() -> None:
     tiny.needs_training()
     from mentalglm.train import tensors

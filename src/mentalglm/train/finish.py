@@ -25,7 +25,7 @@ def calibration(p: Prepared, out: Path) -> tuple[dict[str, Any], dict[str, Any]]
     y = p.data.targets[:, :COLUMNS]
     owner, _, labels = sentence_rows(p)
     fold = np.array([x.fold for x in p.examples])
-    of = {name: rows & (fold >= 0) for name, rows in _sources(p).items()}
+    of = _sources(p)
     # a column is calibrated where its probability is meant to hold: risk and distortions on their own sets
     use = np.zeros_like(y, bool)
     hl, cd = _first(of, "sos_hl_1k", "hard"), _first(of, "socialcd_3k", "rare")
@@ -105,8 +105,9 @@ def _first(of: dict[str, np.ndarray], *names: str) -> np.ndarray:
 
 
 def _sources(p: Prepared) -> dict[str, np.ndarray]:
+    """The posts of each set that have a prediction out of fold: those without a fold every fit has seen."""
     names = ("sos_hl_1k", "sos_4k", "socialcd_3k", "psysuicide", "ordinary_weibo", "hard", "rare", "pathway_synthetic")
-    return {name: np.array([name in e.sources for e in p.examples]) for name in names}
+    return {name: np.array([name in e.sources and e.fold >= 0 for e in p.examples]) for name in names}
 
 
 def _network(out: Path) -> dict[str, Any]:
