@@ -202,7 +202,7 @@ def _object(raw: str) -> dict[str, Any]:
     decoder = json.JSONDecoder()
     found: dict[str, Any] | None = None
     at = raw.find("{")
-    while 0 <= at:
+    while at >= 0:
         try:
             value, end = decoder.raw_decode(raw, at)
         except (ValueError, RecursionError):

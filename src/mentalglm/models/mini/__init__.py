@@ -69,6 +69,15 @@ class Mini:
         """Logits and shares of one text, a window each; for evaluation and tests."""
         return parts([clean(text)], self.reader, self.linear, self.constants)[0]
 
+    def read(self, texts: Sequence[str]) -> list[Answers | None]:
+        """What each text reads as, for who asks for more than records: the evidence for a label that is given, say. None
+        where there is nothing to read, or the model failed."""
+        cleaned = [clean(text) for text in texts]
+        return [
+            Answers(text, c, p, self.constants, self.risk) if c.text and isinstance(p, list) and p else None
+            for text, c, p in zip(texts, cleaned, self._parts(cleaned), strict=True)
+        ]
+
     def _records(self, posts: Iterator[Post], tasks: list[Task], lang: Lang) -> Iterator[Record]:
         for chunk in _chunks(posts):
             cleaned = [clean(post.text if isinstance(post.text, str) else "") for post in chunk]

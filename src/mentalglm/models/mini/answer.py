@@ -70,11 +70,11 @@ class Answers:
             level = 0  # nobody's pain is spoken of: an ordinary post, a story
         found: list[Evidence] = []
         if label == "high":
-            found = self._spans("high", RISK)
+            found = self.spans("high", RISK)
         elif subject == "other":
-            found = self._spans("low", SUBJECT.start + SUBJECTS.index("other"))
+            found = self.spans("low", SUBJECT.start + SUBJECTS.index("other"))
         elif level:
-            found = self._spans("low", *range(LEVEL.start, LEVEL.start + max(level, 1)))
+            found = self.spans("low", *range(LEVEL.start, LEVEL.start + max(level, 1)))
         torn = contradicts(label == "high", level, subject)
         abstained = rule.unsure_from <= p < rule.threshold or torn or (label == "high" and not found)
         return {
@@ -94,7 +94,7 @@ class Answers:
     def _distortion(self, task: Task) -> dict[str, Any]:
         p = sigmoid(self.logits[DISTORTION])
         chosen, unsure = distortions_of(p, float(sigmoid(self.logits[ANY])), self.constants)
-        found = {i: self._spans(task.keys[i], DISTORTION.start + i) for i in chosen}
+        found = {i: self.spans(task.keys[i], DISTORTION.start + i) for i in chosen}
         return {
             "labels": [task.keys[i] for i in chosen],
             "probabilities": {k: round(float(v), 4) for k, v in zip(task.keys, p, strict=True)},
@@ -165,8 +165,8 @@ class Answers:
             min(b, window.window.end) - window.window.start,
         )
 
-    def _spans(self, label: str, *columns: int) -> list[Evidence]:
-        """Evidence for `label` from the window where the mean of `columns` is largest."""
+    def spans(self, label: str, *columns: int) -> list[Evidence]:
+        """Evidence for `label`, decided or given, from the window where the mean of `columns` is largest."""
         weights = np.zeros(COLUMNS)
         weights[list(columns)] = 1.0 / len(columns)
         window = max(self.windows, key=lambda w: float(w.logits @ weights))
