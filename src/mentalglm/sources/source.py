@@ -1,0 +1,142 @@
+"""What is known of a set before anything is read: its files as published, in our tidy form, and who made it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from .labelled import Labelled, Part
+
+TIDY = "tidy"  # the form of the project's own data folder: UTF-8, one JSON object a line
+RAW = "https://raw.githubusercontent.com"
+TEMPLATE = "{base}/{repository}/{commit}/{path}"
+
+# Why a row is no `Labelled`. It is kept beside the others as a `Rejected`.
+Code = Literal[
+    "encoding",  # bytes that are no text
+    "bad_json",
+    "cells",  # too few or too many cells
+    "truncated",  # the last row of a file, cut off
+    "merged_rows",  # several rows in one text: a TSV that was read with csv quoting
+    "one_hot",  # columns of which exactly one is 1, and none or several are
+    "unknown_label",
+    "bad_level",  # no whole number from 0 to 10
+    "labels_disagree",  # two statements of the same row's labels
+    "empty_text",
+    "no_question",  # an instruction whose post and question cannot be told apart
+    "bad_span",  # offsets outside the text, or spans that overlap
+]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a set. `path` is its path in the repository (POSIX), or in the tidy folder.
+
+    form: which of the set's forms it is in. rows: rows that it holds, header left out; lines: line feeds. sha256: the
+    first hex digits that are known. What is not known is None or empty. flat: names under which it is found too when
+    somebody has put the files of a set into one folder; its own name unless given. role: `rows` are read in the first
+    form that is there, `more` always, `aux` gives no rows itself (a label list, raw data that splits are taken from).
+    """
+
+    path: str
+    part: Part
+    form: str
+    rows: int | None = None
+    bytes: int | None = None
+    lines: int | None = None
+    sha256: str = ""
+    encoding: Literal["utf-8", "gb18030", ""] = "utf-8"  # empty: not text (Parquet)
+    flat: tuple[str, ...] | None = None
+    role: Literal["rows", "more", "aux"] = "rows"
+
+    @property
+    def name(self) -> str:
+        return self.path.rsplit("/", 1)[-1]
+
+
+class Place(NamedTuple):
+    """A file of a set and where it lies on this machine."""
+
+    file: File
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row that cannot be used, with why. `line` counts from 1 (for JSON arrays: the item). `text` is what could be
+    read of it: a post, to be kept where posts are kept."""
+
+    id: str
+    source: str
+    file: str
+    line: int
+    code: Code
+    reason: str
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}: {self.reason}"
+
+
+Row = Labelled | Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All rows of a set: those that can be used, in order, and beside them those that cannot."""
+
+    rows: tuple[Labelled, ...]
+    rejected: tuple[Rejected, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A published set.
+
+    read: the rows of one of its files, given all of its files that are there; it raises UserError for a file that is
+    not what it should be. forms: the forms of its files, the preferred first. unfetchable: why `fetch` cannot bring
+    it, empty where it can. folder: where the files of a set that ships with the project lie. home: the folder that
+    `fetch` makes for it; sets of one repository share one. refs: further commits or branches with the same files, for
+    a server that does not know the first (the checksum decides).
+    """
+
+    key: str
+    zh: str
+    en: str
+    task: str
+    licence: str
+    paper: str
+    files: tuple[File, ...]
+    read: Callable[[Source, Place, Sequence[Place]], Iterator[Row]]
+    forms: tuple[str, ...] = (TIDY,)
+    language: Literal["zh", "en"] = "zh"
+    repository: str = ""
+    commit: str = ""
+    refs: tuple[str, ...] = ("HEAD",)
+    template: str = TEMPLATE
+    home: str = ""
+    unfetchable: str = ""
+    folder: Path | None = None
+    about: str = ""  # one line that a reader of the list should know
+
+    @property
+    def published(self) -> tuple[File, ...]:
+        return tuple(f for f in self.files if f.form != TIDY)
+
+    @property
+    def place(self) -> str:
+        """The name of the set's folder under a data folder."""
+        return self.home or self.key
+
+
+def reject(source: Source, place: Place, line: int, code: Code, reason: str, text: str = "") -> Rejected:
+    """A rejected row of `place`, with an id by its line."""
+    part = {"validation": "val", "": "row"}.get(place.file.part, place.file.part)
+    return Rejected(f"{source.key}-{part}-line{line}", source.key, place.file.path, line, code, reason, text)
+
+
+def numbered(prefix: str, part: str, number: int, width: int = 4) -> str:
+    """The id of a row by its place (from 1) in the published file: `sos_hl_1k-train-0001`."""
+    return f"{prefix}-{'val' if part == 'validation' else part or 'all'}-{number:0{width}d}"
