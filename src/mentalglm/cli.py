@@ -181,9 +181,49 @@ def train(
         raise MissingError("training needs torch, which is not installed", "pip install 'mentalglm[train]'")
     from mentalglm import train as work
 
-    if from_ is None and "MENTALGLM_DATA" in os.environ:
-        from_ = Path(os.environ["MENTALGLM_DATA"])
-    return work.command(recipe, out, from_, workers)
+    return work.command(recipe, out, from_ or _data(), workers)
+
+
+def _data() -> Path | None:
+    """The folder of source files that the environment names."""
+    return Path(os.environ["MENTALGLM_DATA"]) if "MENTALGLM_DATA" in os.environ else None
+
+
+@app.command
+def build(
+    recipe: Path | None = None,
+    *,
+    out: Path | None = None,
+    from_: Annotated[Path | None, Parameter(name="--from")] = None,
+    verdicts: Path | None = None,
+    yes: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    purge: Annotated[Path | None, Parameter()] = None,
+) -> int:
+    """Build an instruction dataset with explanations from published sets.
+
+    Parameters
+    ----------
+    recipe
+        A recipe, such as recipes/c_imhi.toml; its first line is the command that runs it.
+    out
+        The dataset's folder; without it runs/NAME-HASH.
+    from_
+        The folder with the source files; without it MENTALGLM_DATA. `mentalglm data` lists and fetches them.
+    verdicts
+        What experts said of an earlier build, one JSON a line.
+    yes
+        Posts may be sent to the remote teacher that the recipe names.
+    purge
+        Delete the journal in this dataset's folder (it holds posts and answers), and do nothing else.
+    """
+    from mentalglm import build as work
+
+    if purge is not None:
+        print(f"{work.purge(purge)} files of the journal deleted")
+        return 0
+    if recipe is None:
+        raise UserError("there is no recipe", "name one: mentalglm build recipes/c_imhi.toml --from FOLDER")
+    return work.command(recipe, out, from_ or _data(), verdicts, yes, say)
 
 
 @app.command

@@ -28,12 +28,14 @@ def budget(length: int) -> int:
     return int(length * SHARE)
 
 
-def find(added: np.ndarray, text: str, limit: int, edges: Sequence[int] | None = None) -> list[tuple[int, int]]:
+def find(
+    added: np.ndarray, text: str, limit: int, edges: Sequence[int] | None = None, most: int = SPANS
+) -> list[tuple[int, int]]:
     """The spans of `text` that add most: `added` [len(text)] is what each character adds to the label, `limit` the
     characters that may be taken, `edges` positions where a span may begin or end (token boundaries; all by default).
 
     A span stays inside a clause, so that it reads; one that takes most of its clause takes all of it where `limit`
-    allows; spans with only a blank between them become one. Gives at most three spans in ascending order, and at least
+    allows; spans with only a blank between them become one. Gives at most `most` spans in ascending order, and at least
     one in a text that is not blank.
     """
     if not text:
@@ -43,7 +45,7 @@ def find(added: np.ndarray, text: str, limit: int, edges: Sequence[int] | None =
     clauses = [(m.start(), m.end()) for m in _CLAUSE.finditer(text)] or [(0, len(text))]
     chosen: list[tuple[int, int]] = []
     first = 0.0
-    for _ in range(SPANS):
+    for _ in range(most):
         found = _best(total, clauses, cuts, limit, chosen)
         if found is None:
             break
@@ -62,6 +64,14 @@ def find(added: np.ndarray, text: str, limit: int, edges: Sequence[int] | None =
         if limit < 2:
             break
     return _joined(sorted(chosen), text, limit)
+
+
+def clause(text: str, start: int, end: int, longest: int) -> tuple[int, int]:
+    """The clauses that hold `start:end`, whole, where each has at most `longest` characters; else the span as it is."""
+    for m in _CLAUSE.finditer(text):
+        if m.start() < end and m.end() > start and m.end() - m.start() <= longest:
+            start, end = min(start, m.start()), max(end, m.end())
+    return start, end
 
 
 class _Candidates(NamedTuple):

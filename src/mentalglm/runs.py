@@ -22,7 +22,7 @@ from typing import Any
 
 from .errors import UserError
 
-MANIFEST, PROVENANCE = "manifest.json", "provenance.json"
+MANIFEST, PROVENANCE, JOURNAL = "manifest.json", "provenance.json", ".journal"
 MANIFEST_VERSION = "1"
 _GONE = ": missing"
 _ROWS = (".jsonl", ".ndjson")  # outputs whose lines are counted
@@ -181,10 +181,11 @@ def _describe(path: Path) -> dict[str, Any]:
 
 
 def _files(folder: Path) -> list[str]:
-    """The output files, as POSIX paths in the folder, sorted: all but the manifest, the provenance and caches."""
-    skipped = {MANIFEST, PROVENANCE}
+    """The output files, as POSIX paths in the folder, sorted: all but the manifest, the provenance, caches and the journal
+    of a build, which is no part of what it made."""
+    skipped, aside = {MANIFEST, PROVENANCE}, {"__pycache__", JOURNAL}
     found = (p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
-    return sorted(p.as_posix() for p in found if p.as_posix() not in skipped and "__pycache__" not in p.parts)
+    return sorted(p.as_posix() for p in found if p.as_posix() not in skipped and not aside & set(p.parts))
 
 
 def _hash_in(path: Path) -> str | None:

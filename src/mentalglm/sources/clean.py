@@ -24,3 +24,25 @@ def decode(text: str) -> str:
 def tidy(text: str) -> str:
     """`decode`, with the blanks at both ends taken off."""
     return decode(text).strip()
+
+
+def with_spans(text: str, spans: list[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
+    """`tidy(text)`, and where the `spans` of `text` (ascending, disjoint) lie in it, without blanks at their ends.
+
+    A span of which nothing is left becomes an empty one.
+    """
+    pieces: list[str] = []
+    found: list[tuple[int, int]] = []
+    at = length = 0
+    for start, end in spans:
+        for piece in (text[at:start], text[start:end]):
+            pieces.append(decode(piece))
+            length += len(pieces[-1])
+        inside = pieces[-1]
+        left = length - len(inside.lstrip()) if inside.strip() else length
+        found.append((left, left + len(inside.strip())))
+        at = end
+    pieces.append(decode(text[at:]))
+    whole = "".join(pieces)
+    offset = len(whole) - len(whole.lstrip())
+    return whole.strip(), [(a - offset, b - offset) if a < b else (0, 0) for a, b in found]

@@ -16,12 +16,24 @@ from ..rows import encoding, table
 from .source import Code
 
 
+Problem = tuple[Code, str]
+
+
 class Cells(NamedTuple):
-    """A row of a table; `problem` says why it cannot be used."""
+    """A row of a table; `problem` says why it cannot be used. `open`: no line feed ends it (a file's last row)."""
 
     line: int
     cells: list[str]
-    problem: tuple[Code, str] | None = None
+    problem: Problem | None = None
+    open: bool = False
+
+    def lacks(self, count: int) -> Problem | None:
+        """Why the row cannot be one of `count` cells; None if it can."""
+        if self.problem or len(self.cells) == count:
+            return self.problem
+        if len(self.cells) < count and self.open:
+            return "truncated", f"the file ends within this row: {len(self.cells)} of {count} cells"
+        return "cells", f"it has {len(self.cells)} cells, not {count}"
 
 
 class Item(NamedTuple):
@@ -29,7 +41,7 @@ class Item(NamedTuple):
 
     line: int
     value: dict[str, Any]
-    problem: tuple[Code, str] | None = None
+    problem: Problem | None = None
 
 
 def text_lines(path: Path) -> Iterator[encoding.Line]:
@@ -44,8 +56,10 @@ def text_lines(path: Path) -> Iterator[encoding.Line]:
 
 def tsv(path: Path) -> Iterator[Cells]:
     """Rows of tab-separated cells, one a line, quotes left as they are; blank lines are passed over."""
-    for row in table.tsv(text_lines(path)):
-        yield Cells(row.line, row.cells, _code(row.problem))
+    for line in text_lines(path):
+        if bare := line.text.rstrip("\r\n"):
+            problem: Problem | None = ("encoding", line.problem) if line.problem else None
+            yield Cells(line.number, bare.split("\t"), problem, not line.text.endswith("\n"))
 
 
 def csv(path: Path) -> Iterator[Cells]:
@@ -54,7 +68,7 @@ def csv(path: Path) -> Iterator[Cells]:
         yield Cells(row.line, row.cells, _code(row.problem))
 
 
-def _code(problem: tuple[str, str] | None) -> tuple[Code, str] | None:
+def _code(problem: tuple[str, str] | None) -> Problem | None:
     if problem is None:
         return None
     code, reason = problem

@@ -97,8 +97,7 @@ class Source:
 
     read: the rows of one of its files, given all of its files that are there; it raises UserError for a file that is
     not what it should be. forms: the forms of its files, the preferred first. unfetchable: why `fetch` cannot bring
-    it, empty where it can. folder: where the files of a set that ships with the project lie. home: the folder that
-    `fetch` makes for it; sets of one repository share one. refs: further commits or branches with the same files, for
+    it, empty where it can. folder: where the files of a set that ships with the project lie. refs: further commits or branches with the same files, for
     a server that does not know the first (the checksum decides).
     """
 
@@ -116,7 +115,6 @@ class Source:
     commit: str = ""
     refs: tuple[str, ...] = ("HEAD",)
     template: str = TEMPLATE
-    home: str = ""
     unfetchable: str = ""
     folder: Path | None = None
     about: str = ""  # one line that a reader of the list should know
@@ -126,9 +124,9 @@ class Source:
         return tuple(f for f in self.files if f.form != TIDY)
 
     @property
-    def place(self) -> str:
-        """The name of the set's folder under a data folder."""
-        return self.home or self.key
+    def home(self) -> str:
+        """The folder that `fetch` puts the files under: sets of one repository share it."""
+        return self.repository.rsplit("/", 1)[-1] or self.key
 
 
 def reject(source: Source, place: Place, line: int, code: Code, reason: str, text: str = "") -> Rejected:

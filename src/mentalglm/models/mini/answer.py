@@ -165,13 +165,14 @@ class Answers:
             min(b, window.window.end) - window.window.start,
         )
 
-    def spans(self, label: str, *columns: int) -> list[Evidence]:
-        """Evidence for `label`, decided or given, from the window where the mean of `columns` is largest."""
+    def spans(self, label: str, *columns: int, most: int = evidence.SPANS) -> list[Evidence]:
+        """Evidence for `label`, decided or given, from the window where the mean of `columns` is largest; at most `most`
+        spans."""
         weights = np.zeros(COLUMNS)
         weights[list(columns)] = 1.0 / len(columns)
         window = max(self.windows, key=lambda w: float(w.logits @ weights))
         text = _words(window.text)
-        spans = evidence.find(window.added(weights), text, evidence.budget(len(text)), window.edges())
+        spans = evidence.find(window.added(weights), text, evidence.budget(len(text)), window.edges(), most)
         return self._given(label, [(window, s, e) for s, e in spans])
 
     def _given(self, label: str, spans: list[tuple[Parts, int, int]]) -> list[Evidence]:

@@ -1,0 +1,45 @@
+"""The project's own posts for the cognitive pathway, sentence by sentence: synthetic, and shipped with the package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import pathway, tidy
+from .source import TIDY, File, Place, Row, Source
+
+
+def read(source: Source, place: Place, places: Sequence[Place]) -> Iterator[Row]:
+    yield from tidy.read(source, place, _fields)
+
+
+def _fields(row: dict[str, Any]) -> tidy.Fields | tidy.Problem:
+    try:
+        given = [((int(s["start"]), int(s["end"])), tuple(map(str, s["labels"]))) for s in row["sentences"]]
+    except (KeyError, TypeError, ValueError):
+        return "bad_span", "a sentence has no start, end or labels"
+    found = pathway.place(row["text"], [pathway.Span(*span, labels) for span, labels in given])
+    if not isinstance(found, tuple):
+        found["group"] = str(row.get("family", ""))
+        found["extra"] = {"voice": str(row["voice"])} if "voice" in row else {}
+    return found
+
+
+SOURCE = Source(
+    key="pathway_synthetic",
+    zh="合成认知路径数据集",
+    en="Cognitive pathway, synthetic",
+    task="cognitive_pathway",
+    licence="Apache-2.0",
+    paper="this project; written and reviewed by language models, no clinician",
+    unfetchable="it ships with the project",
+    folder=Path(__file__).parents[1] / "datasets" / "pathway_synthetic",
+    files=(
+        File("train.jsonl", "train", TIDY, 480),
+        File("validation.jsonl", "validation", TIDY, 60),
+        File("test.jsonl", "test", TIDY, 120),
+    ),
+    read=read,
+    about="synthetic; a group is a prompt family",
+)
