@@ -196,6 +196,7 @@ def build(
     out: Path | None = None,
     from_: Annotated[Path | None, Parameter(name="--from")] = None,
     verdicts: Path | None = None,
+    journal: Path | None = None,
     yes: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     purge: Annotated[Path | None, Parameter()] = None,
 ) -> int:
@@ -211,6 +212,8 @@ def build(
         The folder with the source files; without it MENTALGLM_DATA. `mentalglm data` lists and fetches them.
     verdicts
         What experts said of an earlier build, one JSON a line.
+    journal
+        A folder that keeps a remote teacher's answers, for several builds; without it the dataset's own.
     yes
         Posts may be sent to the remote teacher that the recipe names.
     purge
@@ -223,7 +226,7 @@ def build(
         return 0
     if recipe is None:
         raise UserError("there is no recipe", "name one: mentalglm build recipes/c_imhi.toml --from FOLDER")
-    return work.command(recipe, out, from_ or _data(), verdicts, yes, say)
+    return work.command(recipe, out, from_ or _data(), verdicts, journal, yes, say)
 
 
 @app.command

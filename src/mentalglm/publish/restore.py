@@ -46,7 +46,7 @@ def restore(
     paths = {f"{split}.jsonl": folder / f"{split}.jsonl" for split in SPLITS}
     _check(folder, paths)
     pairs: Iterable[tuple[str, str]] = posts.items() if isinstance(posts, Mapping) else posts  # pyright: ignore
-    found, seen = _gather(paths, pairs)
+    found, seen = gather(paths, pairs)
     inputs = paths | {name: folder / name for name in ("dropped.jsonl", meta.META)}
     config = {"variant": "restored", "posts": text_hash("".join(sorted(found)))}
     with runs.start("publish", config, inputs, out=out, overwrite=overwrite) as run:
@@ -86,7 +86,7 @@ class _Lost:
             self.write(row | {"reason": "other_text" if other else "missing"})
 
 
-def _gather(paths: Mapping[str, Path], posts: Iterable[tuple[str, str]]) -> tuple[dict[str, str], set[str]]:
+def gather(paths: Mapping[str, Path], posts: Iterable[tuple[str, str]]) -> tuple[dict[str, str], set[str]]:
     """The texts that rows ask for, by hash, and the keys under which some text was given."""
     wanted: dict[str, set[str]] = {}
     for row in _rows(paths):

@@ -49,8 +49,8 @@ def text_hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-def strip(row: dict[str, Any]) -> dict[str, Any]:
-    """`row` (of `FIELDS`) as one of `STRIPPED`."""
+def strip(row: dict[str, Any], turns: bool = False) -> dict[str, Any]:
+    """`row` (of `FIELDS`) as one of `STRIPPED`. turns: code the messages even where they follow from the row."""
     post = Post(row["text"])
     out: dict[str, Any] = {}
     for name, value in row.items():
@@ -59,7 +59,9 @@ def strip(row: dict[str, Any]) -> dict[str, Any]:
         elif name == "evidence":
             out[name] = [{k: v for k, v in quote.items() if k != "quote"} for quote in value]
         elif name == "messages":
-            out[name] = None if _derived(row) else _each(value, lambda text: encode(text, post), "content")
+            out[name] = (
+                None if not turns and _derived(row) else _each(value, lambda text: encode(text, post), "content")
+            )
         elif name == "summary":
             out[name] = value and {k: None if v is None else encode(v, post) for k, v in value.items()}
         elif name in CODED:

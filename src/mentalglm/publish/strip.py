@@ -51,8 +51,10 @@ def _write(folder: Path, whole: Iterable[dict[str, Any]], counts: Counts) -> tup
     splits = files.Splits(folder, STRIPPED)
     try:
         for row in whole:
+            # The first row of a file keeps its turns, coded: a reader that infers types learns the column from it, and
+            # the order of the rows stays that of the whole dataset.
+            splits.add(_safe(row, turns=not counts.rows[row["split"]]))
             counts.add(row)
-            splits.add(_safe(row))
         splits.close()
         return splits.untyped
     finally:
@@ -67,8 +69,8 @@ def _whole(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
             yield row
 
 
-def _safe(row: dict[str, Any]) -> dict[str, Any]:
-    out = rows_.strip(row)
+def _safe(row: dict[str, Any], turns: bool) -> dict[str, Any]:
+    out = rows_.strip(row, turns)
     if name := rows_.leak(out, row["text"]):
         raise AssertionError(f"row {row['id']}: {name} still holds a passage of the post")
     return out

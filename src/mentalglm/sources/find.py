@@ -23,15 +23,15 @@ def find_form(source: Source, folder: str | Path | None) -> tuple[Place, ...]:
     if not base.is_dir():
         raise MissingError(f"there is no folder {base}", _mend(source))
     there = [Place(f, path) for f in source.files if (path := locate(source, f, base)) is not None]
+    if source.own and (gone := [f.path for f in source.files if f not in {p.file for p in there}]):
+        raise MissingError(f"{', '.join(gone)} is not in {base}", _mend(source))
     chosen: list[Place] = []
     covered: set[str] = set()
     for form in source.forms:
         parts = {p.file.part for p in there if p.file.form == form and p.file.role == "rows"}
-        if "" in parts and covered or "" in covered:
+        if ("" in parts and covered) or "" in covered:
             continue
-        chosen += [
-            p for p in there if p.file.form == form and p.file.role == "rows" and p.file.part not in covered
-        ]
+        chosen += [p for p in there if p.file.form == form and p.file.role == "rows" and p.file.part not in covered]
         covered |= parts
     chosen += [p for p in there if p.file.role == "more"]
     if not chosen:
@@ -55,7 +55,11 @@ def locate(source: Source, file: File, folder: Path) -> Path | None:
 
 def inputs(source: Source, folder: str | Path | None) -> dict[str, Path]:
     """Every file that a read of `source` uses, by a name that is the same on every machine (for a run's hash)."""
-    return {f"{source.key}/{p.file.path}": p.path for p in find_form(source, folder)}
+
+    def name(place: Place) -> str:  # a table of one's own may be named by its whole path
+        return place.path.name if Path(place.file.path).is_absolute() else place.file.path
+
+    return {f"{source.key}/{name(place)}": place.path for place in find_form(source, folder)}
 
 
 def rows(source: Source, place: Place, places: tuple[Place, ...]) -> Iterator:

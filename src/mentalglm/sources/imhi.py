@@ -14,8 +14,8 @@ from typing import Any
 
 from ..errors import UserError
 from . import clean, lines, tidy
-from .labelled import Labelled
-from .source import TIDY, File, Place, Row, Source, numbered, reject
+from .labelled import Labelled, Part
+from .source import TIDY, File, Place, Row, Source, Unusable, attempt, labelled, numbered
 
 _INSTRUCTION = re.compile(r'Consider this post:\s*"(?P<post>.*)"\s*Question:\s*(?P<question>.*)', re.DOTALL)
 # Where the post ends in a masked address the closing quotation mark went with it.
@@ -51,18 +51,13 @@ def _read(name: str, source: Source, place: Place) -> Iterator[Row]:
         return
     completion = place.file.form == "completion"
     for number, row in enumerate(_rows(place, completion), 1):
-        query, response = ("".join(row.cells[:-1]), row.cells[-1]) if row.cells else ("", "")
-        repaired = completion and _is_mac_roman(query)
-        if repaired:
-            query, response = _from_mac_roman(query), _from_mac_roman(response)
-        found = row.problem or _fields(name, query, response, completion)
-        if isinstance(found, tuple):
-            yield reject(source, place, row.line, *found, query)
-            continue
-        if repaired:
-            found["extra"] = {"repaired": "UTF-8 that was read as Mac Roman"}
-        id_ = numbered(f"imhi-{name}", place.file.part, number, 5)
-        yield Labelled(id=id_, source=source.key, part=place.file.part, task=source.task, language="en", **found)
+
+        def make(number: int = number, row: lines.Cells = row) -> Labelled:
+            *query, response = row.take(len(row.cells))
+            id_ = numbered(f"imhi-{name}", place.file.part, number, 5)
+            return labelled(source, place, id_, **_fields(name, "".join(query), response, completion))
+
+        yield attempt(source, place, row.line, " ".join(row.cells), make)
 
 
 def _rows(place: Place, completion: bool) -> Iterator[lines.Cells]:
@@ -84,32 +79,36 @@ def _rows(place: Place, completion: bool) -> Iterator[lines.Cells]:
             "is this the published file?",
         )
     for row in rows:
-        problem = row.lacks(len(names))
-        yield row._replace(cells=[] if problem else [row.cells[i] for i in kept], problem=problem)
+        if row.problem or len(row.cells) != len(names):
+            what = f"it has {len(row.cells)} cells, not {len(names)}"
+            yield row._replace(problem=row.problem or ("cells", what))
+        else:
+            yield row._replace(cells=[row.cells[i] for i in kept])
 
 
-def _fields(name: str, query: str, response: Any, completion: bool = False) -> tidy.Fields | tidy.Problem:
-    query = clean.tidy(query)
+def _fields(name: str, query: str, response: Any, completion: bool = False) -> tidy.Fields:
+    if not isinstance(response, str) or not response.strip():
+        raise Unusable("empty_text", "there is no response")
+    extra = {}
+    if completion and _MAC_ROMAN in query + response:
+        query, response = _from_mac_roman(query), _from_mac_roman(response)
+        extra = {"repaired": "UTF-8 that had been read as Mac Roman"}
+    query, response = clean.tidy(query), clean.tidy(response)
     patterns = (_COMPLETION,) if completion else (_INSTRUCTION, _UNQUOTED)
     match = next((m for pattern in patterns if (m := pattern.fullmatch(query))), None)
     if match is None:
-        return "no_question", "the post and the question cannot be told apart"
-    text = match["post"].strip()
-    if not text:
-        return "empty_text", "the post is empty"
-    if not isinstance(response, str) or not response.strip():
-        return "empty_text", "there is no response"
-    response = clean.tidy(response)
+        raise Unusable("no_question", "the post and the question cannot be told apart")
     head, _, reasons = response.partition("Reasoning:")
     label = label_of(name, head, completion)
     if label is None:
-        return "unknown_label", f"the label sentence is {head.strip()[:80]!r}"
+        raise Unusable("unknown_label", f"the label sentence is {head.strip()[:80]!r}")
     return {
-        "text": text,
+        "text": match["post"],
         "labels": (label,),
         "question": match["question"].strip(),
         "answer": response,
         "explanation": reasons.strip() or None,
+        "extra": extra,
     }
 
 
@@ -131,8 +130,7 @@ def label_of(name: str, sentence: str, completion: bool = False) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _is_mac_roman(text: str) -> bool:
-    return "‚Ä" in text  # what the first two bytes of a curly quote become
+_MAC_ROMAN = "‚Ä"  # what the first two bytes of a curly quotation mark became in a published file
 
 
 def _from_mac_roman(text: str) -> str:
@@ -164,7 +162,8 @@ _TIDY = {
 
 
 def _files(name: str) -> Iterator[File]:
-    for part, word in (("train", "train"), ("validation", "val")):
+    words: tuple[tuple[Part, str], ...] = (("train", "train"), ("validation", "val"))
+    for part, word in words:
         at = f"{name}/{word}"
         rows, size, count, digest = _KNOWN.get(at, (_ROWS.get(at), None, None, ""))
         yield File(
@@ -172,15 +171,13 @@ def _files(name: str) -> Iterator[File]:
             flat=(f"instruction_data/{at}.csv", f"{at}.csv"),
         )  # fmt: skip
         file = f"{name}/{_COMPLETIONS.get(at, word + '.csv')}"
-        yield File(
-            f"train_data/complete_data/{file}", part, "completion", rows, flat=(f"complete_data/{file}",)
-        )
+        yield File(f"train_data/complete_data/{file}", part, "completion", rows, flat=(f"complete_data/{file}",))
         if at in _TIDY:
             yield File(f"imhi/{at}.jsonl", part, TIDY, _TIDY[at][0], sha256=_TIDY[at][1])
-    # The test files of two sets are spelt in lower case there.
-    for spelling in dict.fromkeys((name.lower() if name in ("SWMH", "T-SID") else name, name)):
-        for style, form in (("test_instruction", "instruction"), ("test_complete", "completion")):
-            yield File(f"test_data/{style}/{spelling}.csv", "test", form, flat=(f"{style}/{spelling}.csv",))
+    spelt = name.lower() if name in ("SWMH", "T-SID") else name
+    for style, form in (("test_instruction", "instruction"), ("test_complete", "completion")):
+        flat = (f"{style}/{spelt}.csv", f"test_data/{style}/{name}.csv", f"{style}/{name}.csv")
+        yield File(f"test_data/{style}/{spelt}.csv", "test", form, flat=flat)
 
 
 def _source(name: str) -> Source:
@@ -205,11 +202,8 @@ def _source(name: str) -> Source:
 
 
 def _evidence(source: Source, place: Place, places: Sequence[Place]) -> Iterator[Row]:
-    def fields(row: dict[str, Any]) -> tidy.Fields | tidy.Problem:
-        found = _fields("Irf", row["query"], row.get("response"))
-        if not isinstance(found, tuple):
-            found["extra"] = {"span": str(row.get("span") or "")}
-        return found
+    def fields(row: dict[str, Any]) -> tidy.Fields:
+        return _fields("Irf", row["query"], row.get("response")) | {"extra": {"span": str(row.get("span") or "")}}
 
     yield from tidy.read(source, place, fields, "query")
 

@@ -13,35 +13,40 @@ from typing import Any, NamedTuple
 
 from ..errors import UserError
 from ..rows import encoding, table
-from .source import Code
-
-
-Problem = tuple[Code, str]
+from .source import Code, Unusable
 
 
 class Cells(NamedTuple):
-    """A row of a table; `problem` says why it cannot be used. `open`: no line feed ends it (a file's last row)."""
+    """A row of a table; `problem` says why it is none. `open`: no line feed ends it (a file's last row)."""
 
     line: int
     cells: list[str]
-    problem: Problem | None = None
+    problem: tuple[Code, str] | None = None
     open: bool = False
 
-    def lacks(self, count: int) -> Problem | None:
-        """Why the row cannot be one of `count` cells; None if it can."""
-        if self.problem or len(self.cells) == count:
-            return self.problem
+    def take(self, count: int) -> list[str]:
+        """The cells, `count` of them. Raises Unusable."""
+        if self.problem:
+            raise Unusable(*self.problem)
         if len(self.cells) < count and self.open:
-            return "truncated", f"the file ends within this row: {len(self.cells)} of {count} cells"
-        return "cells", f"it has {len(self.cells)} cells, not {count}"
+            raise Unusable("truncated", f"the file ends within this row: {len(self.cells)} of {count} cells")
+        if len(self.cells) != count:
+            raise Unusable("cells", f"it has {len(self.cells)} cells, not {count}")
+        return self.cells
 
 
 class Item(NamedTuple):
-    """An object of a JSON file: its line (in an array: its number, from 1), and what is wrong with it."""
+    """An object of a JSON file: its line (in an array: its number, from 1), and why it is none."""
 
     line: int
     value: dict[str, Any]
-    problem: Problem | None = None
+    problem: tuple[Code, str] | None = None
+
+    def take(self) -> dict[str, Any]:
+        """The object. Raises Unusable."""
+        if self.problem:
+            raise Unusable(*self.problem)
+        return self.value
 
 
 def text_lines(path: Path) -> Iterator[encoding.Line]:
@@ -58,8 +63,14 @@ def tsv(path: Path) -> Iterator[Cells]:
     """Rows of tab-separated cells, one a line, quotes left as they are; blank lines are passed over."""
     for line in text_lines(path):
         if bare := line.text.rstrip("\r\n"):
-            problem: Problem | None = ("encoding", line.problem) if line.problem else None
-            yield Cells(line.number, bare.split("\t"), problem, not line.text.endswith("\n"))
+            cut = not line.text.endswith("\n")
+            yield Cells(line.number, bare.split("\t"), _line_problem(line, cut), cut)
+
+
+def _line_problem(line: encoding.Line, cut: bool) -> tuple[Code, str] | None:
+    if line.problem is None:
+        return None
+    return ("truncated", "the file ends within this row") if cut else ("encoding", line.problem)
 
 
 def csv(path: Path) -> Iterator[Cells]:
@@ -68,7 +79,7 @@ def csv(path: Path) -> Iterator[Cells]:
         yield Cells(row.line, row.cells, _code(row.problem))
 
 
-def _code(problem: tuple[str, str] | None) -> Problem | None:
+def _code(problem: tuple[str, str] | None) -> tuple[Code, str] | None:
     if problem is None:
         return None
     code, reason = problem
@@ -91,12 +102,9 @@ def objects(path: Path) -> Iterator[Item]:
                 yield last
             last = _object(line)
     if last is not None:
-        cut = last.problem is not None and last.problem[0] == "bad_json" and not _ends_whole(path)
-        yield last._replace(problem=("truncated", f"the file ends within this row: {_of(last)}")) if cut else last
-
-
-def _of(item: Item) -> str:
-    return item.problem[1] if item.problem else ""
+        if last.problem is not None and not _ends_whole(path):
+            last = last._replace(problem=("truncated", "the file ends within this row"))
+        yield last
 
 
 def _object(line: encoding.Line) -> Item:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
 from ..tasks import load
@@ -10,7 +11,7 @@ from ..tasks.answer import with_parents
 from ..text import sentences
 from . import clean
 from .labelled import Sentence
-from .lines import Problem
+from .source import Unusable
 from .tidy import Fields
 
 _TASK = load("cognitive_pathway")
@@ -18,6 +19,7 @@ _TASK = load("cognitive_pathway")
 STRINGS: dict[str, str] = {
     f"{_TASK.label(label.parent).zh}##{label.zh}" if label.parent else label.zh: label.key for label in _TASK.labels
 }
+_CLOSING = "。！？!?…～~，,、；;：:”’」』）)】》 \n"
 PARENTS = tuple(key for key in _TASK.keys if _TASK.parent(key) is None)
 # Codes of the annotation tool: A1 to A5, B1 to B10, C1, C2, D1, D2, in the order of the labels.
 CODES: dict[str, str] = {
@@ -37,35 +39,48 @@ class Span(NamedTuple):
     labels: tuple[str, ...] = ()
 
 
-def keys(names: Iterable[object]) -> tuple[str, ...] | Problem:
-    """The children among the labels called `names` (published strings, codes, keys), or why they cannot be used."""
+def keys(names: Iterable[object]) -> tuple[str, ...]:
+    """The children among the labels called `names` (published strings, codes, keys), each once.
+
+    Raises Unusable for an unknown name, and for a parent without a child."""
     given = [str(name).strip() for name in names]
     if wrong := [name for name in given if name not in _BY_NAME]:
-        return "unknown_label", f"unknown label {', '.join(repr(name[:40]) for name in wrong)}"
+        raise Unusable("unknown_label", f"unknown label {', '.join(repr(name[:40]) for name in wrong)}")
     found = {_BY_NAME[name] for name in given}
     children = tuple(key for key in _TASK.leaves if key in found)
     parents = {_TASK.parent(key) for key in children}
     if alone := [key for key in PARENTS if key in found and key not in parents]:
-        return "unknown_label", f"{', '.join(alone)} without a child: the sentence's label is not known"
+        raise Unusable("unknown_label", f"{', '.join(alone)} without a child: the sentence's label is not known")
     return children
 
 
-def place(text: str, spans: list[Span], *, fill: bool = False) -> Fields | Problem:
+def parent(name: str) -> str:
+    """The parent called `name` (published string, letter A to D, key). Raises Unusable."""
+    key = _BY_NAME.get(name)
+    if key not in PARENTS:
+        raise Unusable("unknown_label", f"unknown parent {name[:40]!r}")
+    return key
+
+
+def place(text: str, spans: list[Span], *, fill: bool = False) -> Fields:
     """`text`, `labels` (with parents) and `sentences` of a labelled post, for text as given with annotated `spans`.
 
     Spans of the same stretch are joined. fill: what no span covers becomes sentences without a label.
+    Raises Unusable for a span outside the text, for two that overlap, and for labels that are no children.
     """
     joined: dict[tuple[int, int], tuple[str, ...]] = {}
     for span in sorted(spans):
         if not 0 <= span.start < span.end <= len(text):
-            return "bad_span", f"the span {span.start}:{span.end} is outside the text of {len(text)} characters"
+            raise Unusable(
+                "bad_span", f"the span {span.start}:{span.end} is outside the text of {len(text)} characters"
+            )
         joined[span.start, span.end] = joined.get((span.start, span.end), ()) + span.labels
     bounds = list(joined)
-    for one, other in zip(bounds, bounds[1:], strict=False):
+    for one, other in pairwise(bounds):
         if one[1] > other[0]:
-            return "bad_span", f"the spans {one[0]}:{one[1]} and {other[0]}:{other[1]} overlap"
+            raise Unusable("bad_span", f"the spans {one[0]}:{one[1]} and {other[0]}:{other[1]} overlap")
     if wrong := sorted({x for labels in joined.values() for x in labels if x not in _TASK.leaves}):
-        return "unknown_label", f"unknown label {', '.join(wrong)}"
+        raise Unusable("unknown_label", f"unknown label {', '.join(wrong)}")
     if fill:
         joined = dict(sorted({**joined, **dict.fromkeys(_between(text, bounds), ())}.items()))
     cleaned, moved = clean.with_spans(text, list(joined))
@@ -83,6 +98,8 @@ def _between(text: str, bounds: list[tuple[int, int]]) -> list[tuple[int, int]]:
     edges = [0, *(x for span in bounds for x in span), len(text)]
     found: list[tuple[int, int]] = []
     for start, end in zip(edges[::2], edges[1::2], strict=True):
+        while start and start < end and text[start] in _CLOSING:  # what ends the sentence of the span before
+            start += 1
         found += [
             (start + a, start + b)
             for a, b in sentences(text[start:end])

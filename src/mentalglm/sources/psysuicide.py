@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from . import clean, lines, tidy
-from .labelled import Labelled
-from .source import TIDY, File, Place, Row, Source, reject
+from . import tidy
+from .source import TIDY, File, Place, Row, Source, Unusable
 
 KINDS: dict[str, str] = {
     "自杀未遂": "suicide_attempt",
@@ -29,43 +28,29 @@ KINDS: dict[str, str] = {
 
 
 def read(source: Source, place: Place, places: Sequence[Place]) -> Iterator[Row]:
+    # The tidy form has the same fields, but for `id` in place of `idx`.
     if place.file.form == TIDY:
-        yield from tidy.read(source, place, _tidy)
-        return
-    for item in lines.objects(place.path):
-        if item.problem:
-            yield reject(source, place, item.line, *item.problem)
-            continue
-        row = item.value
-        text = clean.tidy(row["text"]) if isinstance(row.get("text"), str) else ""
-        found = _fields(row, str(row.get("idx", f"line{item.line}")))
-        if not text:
-            yield reject(source, place, item.line, "empty_text", "there is no text")
-        elif isinstance(found, tuple):
-            yield reject(source, place, item.line, *found, text)
-        else:
-            yield Labelled(source=source.key, part=place.file.part, task=source.task, text=text, **found)
+        yield from tidy.read(source, place, lambda row: _fields(row, str(row.get("id", ""))[len("psysuicide-") :]))
+    else:
+        yield from tidy.read(source, place, lambda row: _fields(row, str(row.get("idx", ""))))
 
 
-def _tidy(row: dict[str, Any]) -> tidy.Fields | tidy.Problem:
-    return _fields(row, str(row.get("id", "")).removeprefix("psysuicide-"))
-
-
-def _fields(row: dict[str, Any], index: str) -> tidy.Fields | tidy.Problem:
-    """`idx` counts within a data source, so that only both together name a row; the file's place in the split does not
-    matter to it."""
+def _fields(row: dict[str, Any], index: str) -> tidy.Fields:
+    """`idx` counts within a data source, so that only both together name a row."""
     found = tidy.labels(row, KINDS)
-    if isinstance(found, tuple):
-        return found
     if not found["labels"]:
-        return "one_hot", "it has no kind; a row without any is of the kind 与自杀/自伤/攻击行为无关"
+        raise Unusable("one_hot", "it has no kind; a post without any is of the kind 与自杀/自伤/攻击行为无关")
     flags = row.get("label")
-    if isinstance(flags, list) and (len(flags) != 11 or any(f not in (0, 1) for f in flags)):
-        return "one_hot", "`label` is no list of eleven 0 or 1"
-    if isinstance(flags, list) and sum(flags) != len(found["labels"]):
-        return "labels_disagree", f"`labels` names {len(found['labels'])} kinds and `label` marks {int(sum(flags))}"
+    if isinstance(flags, list):
+        if len(flags) != 11 or any(flag not in (0, 1) for flag in flags):
+            raise Unusable("one_hot", "`label` is no list of eleven 0 or 1")
+        if sum(flags) != len(found["labels"]):
+            what = f"`labels` names {len(found['labels'])} and `label` marks {int(sum(flags))} kinds"
+            raise Unusable("labels_disagree", what)
+    if not index:
+        raise Unusable("bad_json", "it has no idx")
     origin = str(row.get("data_source") or "unknown")
-    return found | {"id": f"psysuicide-{origin}-{index}", "extra": {"data_source": origin}}
+    return found | {"id_": f"psysuicide-{origin}-{index}", "extra": {"data_source": origin}}
 
 
 SOURCE = Source(

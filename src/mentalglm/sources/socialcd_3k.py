@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from ..tasks import load
-from . import clean, lines, tidy
+from . import lines, tidy
 from .labelled import Labelled
-from .source import TIDY, File, Place, Row, Source, numbered, reject
+from .source import TIDY, File, Place, Row, Source, Unusable, attempt, labelled, numbered
 
 _FOLDER = "data/SocialCD-3k"
-_ZH = "非此即彼 以偏概全 心理过滤 否定正面思考 读心术 先知错误 放大 情绪化推理 应该式 乱贴标签 罪责归己 罪责归他".split()
-NAMES: dict[str, str] = dict(zip(_ZH, load("cognitive_distortion").keys, strict=True))  # published name: our key
+_ZH = "非此即彼 以偏概全 心理过滤 否定正面思考 读心术 先知错误 放大 情绪化推理 应该式 乱贴标签 罪责归己 罪责归他"
+# Published name, in the order of the columns: our key.
+NAMES: dict[str, str] = dict(zip(_ZH.split(), load("cognitive_distortion").keys, strict=True))
 
 
 def read(source: Source, place: Place, places: Sequence[Place]) -> Iterator[Row]:
@@ -34,21 +35,18 @@ def table(source: Source, place: Place) -> Iterator[Row]:
     elif first is not None:
         rows = chain([first], rows)
     for number, row in enumerate(rows, 1):
-        if problem := row.lacks(13):
-            yield reject(source, place, row.line, *problem, "\t".join(row.cells))
-            continue
-        *flags, given = row.cells
-        text = clean.tidy(given)
-        wrong = next((f for f in flags if f not in ("0", "1")), None)
-        if wrong is not None:
-            yield reject(source, place, row.line, "unknown_label", f"a label column is {wrong[:20]!r}, not 0 or 1", text)
-        elif not text:
-            yield reject(source, place, row.line, "empty_text", "the text is empty")
-        else:
-            found = {key for key, flag in zip(keys, flags, strict=True) if flag == "1"}
-            labels = tuple(key for key in NAMES.values() if key in found)
-            id_ = numbered(source.key, place.file.part, number)
-            yield Labelled(id_, source.key, place.file.part, source.task, text, labels)
+        yield attempt(
+            source, place, row.line, "\t".join(row.cells), lambda n=number, x=row: _row(source, place, n, x, keys)
+        )
+
+
+def _row(source: Source, place: Place, number: int, row: lines.Cells, keys: list[str]) -> Labelled:
+    *flags, text = row.take(13)
+    if wrong := [flag for flag in flags if flag not in ("0", "1")]:
+        raise Unusable("unknown_label", f"a label column is {wrong[0][:20]!r}, not 0 or 1")
+    found = {key for key, flag in zip(keys, flags, strict=True) if flag == "1"}
+    labels = tuple(key for key in NAMES.values() if key in found)
+    return labelled(source, place, numbered(source.key, place.file.part, number), text, labels=labels)
 
 
 SOURCE = Source(

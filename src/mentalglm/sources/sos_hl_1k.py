@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from . import clean, lines, tidy
+from . import lines, tidy
 from .labelled import Labelled
-from .source import TIDY, File, Place, Row, Source, numbered, reject
+from .source import TIDY, File, Place, Row, Source, Unusable, attempt, labelled, numbered
 
 _FOLDER = "data/suicide"
 _ANSWERS = {"低自杀风险": "low", "高自杀风险": "high"}
@@ -18,63 +18,48 @@ _NUMBERS = {"0": "low", "1": "high"}
 
 
 def read(source: Source, place: Place, places: Sequence[Place]) -> Iterator[Row]:
-    if place.file.form == TIDY:
+    form = place.file.form
+    if form == TIDY:
         yield from tidy.read(source, place, lambda row: tidy.label(row, _NUMBERS))
-        return
-    reader = {"llm": _llm, "bert": _bert, "chat": _chat}[place.file.form]
-    yield from reader(source, place)
+    elif form == "chat":
+        for number, item in enumerate(lines.objects(place.path), 1):
+            yield attempt(source, place, item.line, "", lambda n=number, x=item: _chat(source, place, n, x))
+    else:
+        rows = lines.tsv(place.path)
+        if form == "llm":
+            rows = lines.header(rows, place.path, "id", "label", "comment")
+        one = _llm if form == "llm" else _bert
+        for number, row in enumerate(rows, 1):
+            yield attempt(
+                source, place, row.line, "\t".join(row.cells), lambda n=number, x=row: one(source, place, n, x)
+            )
 
 
-def _llm(source: Source, place: Place) -> Iterator[Row]:
-    rows = lines.header(lines.tsv(place.path), place.path, "id", "label", "comment")
-    for number, row in enumerate(rows, 1):
-        if problem := row.lacks(3):
-            yield reject(source, place, row.line, *problem, "\t".join(row.cells))
-            continue
-        _, label, text = row.cells
-        if label not in _NUMBERS:
-            yield reject(source, place, row.line, "unknown_label", f"the label is {label[:40]!r}, not 0 or 1", text)
-            continue
-        yield _labelled(source, place, row.line, number, text, _NUMBERS[label])
+def _llm(source: Source, place: Place, number: int, row: lines.Cells) -> Labelled:
+    _, label, text = row.take(3)
+    return _row(source, place, number, text, **tidy.label({"label": label}, _NUMBERS))
 
 
-def _bert(source: Source, place: Place) -> Iterator[Row]:
-    for number, row in enumerate(lines.tsv(place.path), 1):
-        if problem := row.lacks(3):
-            yield reject(source, place, row.line, *problem, "\t".join(row.cells))
-            continue
-        high, low, text = row.cells
-        if not {high, low} <= {"0", "1"}:
-            yield reject(source, place, row.line, "unknown_label", f"columns 1 and 2 are {high[:20]!r}, {low[:20]!r}")
-        elif high == low:
-            total = 2 * int(high)
-            yield reject(source, place, row.line, "one_hot", f"high and low sum to {total}, not 1", text)
-        else:
-            yield _labelled(source, place, row.line, number, text, "high" if high == "1" else "low")
+def _bert(source: Source, place: Place, number: int, row: lines.Cells) -> Labelled:
+    high, low, text = row.take(3)
+    if not {high, low} <= {"0", "1"}:
+        raise Unusable("unknown_label", f"high and low are {high[:20]!r} and {low[:20]!r}, not 0 or 1")
+    if high == low:
+        raise Unusable("one_hot", f"high and low sum to {2 * int(high)}, not 1")
+    return _row(source, place, number, text, labels=("high" if high == "1" else "low",))
 
 
-def _chat(source: Source, place: Place) -> Iterator[Row]:
-    for number, item in enumerate(lines.objects(place.path), 1):
-        if item.problem:
-            yield reject(source, place, item.line, *item.problem)
-            continue
-        turns = item.value.get("messages")
-        said = {t.get("role"): t.get("content") for t in turns if isinstance(t, dict)} if isinstance(turns, list) else {}
-        text, answer = said.get("user"), said.get("assistant")
-        if not isinstance(text, str) or not isinstance(answer, str):
-            yield reject(source, place, item.line, "bad_json", "it has no turns of user and assistant")
-        elif answer.strip() not in _ANSWERS:
-            yield reject(source, place, item.line, "unknown_label", f"the answer is {answer[:40]!r}", text)
-        else:
-            yield _labelled(source, place, item.line, number, text, _ANSWERS[answer.strip()])
+def _chat(source: Source, place: Place, number: int, item: lines.Item) -> Labelled:
+    turns = item.take().get("messages")
+    said = {t.get("role"): t.get("content") for t in turns if isinstance(t, dict)} if isinstance(turns, list) else {}
+    text, answer = said.get("user"), said.get("assistant")
+    if not isinstance(text, str) or not isinstance(answer, str):
+        raise Unusable("bad_json", "it has no turns of user and assistant")
+    return _row(source, place, number, text, **tidy.label({"label": answer.strip()}, _ANSWERS))
 
 
-def _labelled(source: Source, place: Place, line: int, number: int, given: str, label: str) -> Row:
-    text = clean.tidy(given)
-    if not text:
-        return reject(source, place, line, "empty_text", "the text is empty")
-    id_ = numbered(source.key, place.file.part, number)
-    return Labelled(id_, source.key, place.file.part, source.task, text, (label,))
+def _row(source: Source, place: Place, number: int, text: str, labels: tuple[str, ...]) -> Labelled:
+    return labelled(source, place, numbered(source.key, place.file.part, number), text, labels=labels)
 
 
 SOURCE = Source(

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import clean, lines, tidy
 from .labelled import Labelled
-from .source import TIDY, File, Place, Row, Source, numbered, reject
+from .source import TIDY, File, Place, Row, Source, attempt, labelled, numbered
 
 
 def read(source: Source, place: Place, places: Sequence[Place]) -> Iterator[Row]:
@@ -19,30 +19,29 @@ def read(source: Source, place: Place, places: Sequence[Place]) -> Iterator[Row]
         yield from tidy.read(source, place, _tidy)
         return
     names = ("comment", "myLabel", "explain") if place.file.form == "explained" else ("comment", "myLabel")
-    prefix, part = source.key, place.file.part
-    fold = place.file.name.removesuffix(".tsv") if place.file.name.startswith("fold") else ""
     for number, row in enumerate(lines.header(lines.tsv(place.path), place.path, *names), 1):
-        if problem := row.lacks(len(names)):
-            yield reject(source, place, row.line, *problem, "\t".join(row.cells))
-            continue
-        text, level = clean.tidy(row.cells[0]), tidy.level(row.cells[1])
-        if not text:
-            yield reject(source, place, row.line, "empty_text", "the text is empty")
-        elif level is None:
-            yield reject(source, place, row.line, "bad_level", f"the level is {row.cells[1][:20]!r}, not 0 to 10", text)
-        else:
-            explanation = clean.tidy(row.cells[2]) or None if len(names) == 3 else None
-            yield Labelled(
-                numbered(prefix, fold or part, number), source.key, part, source.task, text, None, level,
-                explanation=explanation, extra={"fold": fold[4:]} if fold else {},
-            )  # fmt: skip
+        yield attempt(
+            source, place, row.line, "\t".join(row.cells), lambda n=number, x=row: _row(source, place, n, x, len(names))
+        )
 
 
-def _tidy(row: dict[str, Any]) -> tidy.Fields | tidy.Problem:
-    level, explanation = tidy.level(row.get("label")), row.get("explain")
-    if level is None:
-        return "bad_level", f"the level is {str(row.get('label'))[:20]!r}, not 0 to 10"
-    return {"level": level, "explanation": clean.tidy(explanation) or None if isinstance(explanation, str) else None}
+def _row(source: Source, place: Place, number: int, row: lines.Cells, count: int) -> Labelled:
+    text, level, *rest = row.take(count)
+    name = place.file.name.removesuffix(".tsv")
+    fold = name if name.startswith("fold") else ""
+    id_ = numbered(source.key, fold or place.file.part, number)
+    more = {"extra": {"fold": fold[4:]}} if fold else {}
+    return labelled(
+        source, place, id_, text, level=tidy.level(level), explanation=_explanation(rest[0] if rest else None), **more
+    )
+
+
+def _tidy(row: dict[str, Any]) -> tidy.Fields:
+    return {"level": tidy.level(row.get("label")), "explanation": _explanation(row.get("explain"))}
+
+
+def _explanation(given: object) -> str | None:
+    return clean.tidy(given) or None if isinstance(given, str) else None
 
 
 _FOLDS = (

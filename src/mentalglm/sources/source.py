@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+from . import clean
 from .labelled import Labelled, Part
 
 TIDY = "tidy"  # the form of the project's own data folder: UTF-8, one JSON object a line
@@ -97,8 +99,8 @@ class Source:
 
     read: the rows of one of its files, given all of its files that are there; it raises UserError for a file that is
     not what it should be. forms: the forms of its files, the preferred first. unfetchable: why `fetch` cannot bring
-    it, empty where it can. folder: where the files of a set that ships with the project lie. refs: further commits or branches with the same files, for
-    a server that does not know the first (the checksum decides).
+    it, empty where it can. folder: where the files of a set that ships with the project lie. refs: further commits or
+    branches with the same files, for a server that does not know the first (the checksum decides).
     """
 
     key: str
@@ -117,6 +119,8 @@ class Source:
     template: str = TEMPLATE
     unfetchable: str = ""
     folder: Path | None = None
+    own: bool = False  # a table or records of one's own: nothing is read unless every file is there
+    personal: bool = False  # records of patients: `check` looks for what de-identification has left
     about: str = ""  # one line that a reader of the list should know
 
     @property
@@ -129,10 +133,38 @@ class Source:
         return self.repository.rsplit("/", 1)[-1] or self.key
 
 
-def reject(source: Source, place: Place, line: int, code: Code, reason: str, text: str = "") -> Rejected:
-    """A rejected row of `place`, with an id by its line."""
-    part = {"validation": "val", "": "row"}.get(place.file.part, place.file.part)
-    return Rejected(f"{source.key}-{part}-line{line}", source.key, place.file.path, line, code, reason, text)
+# A line break and then cells: no post of a table that has a row a line can hold this.
+_MERGED = re.compile(r"\n[^\n]{0,400}\t")
+
+
+class Unusable(Exception):
+    """One row cannot be used; the others go on."""
+
+    def __init__(self, code: Code, reason: str) -> None:
+        super().__init__(reason)
+        self.code: Code = code
+        self.reason = reason
+
+
+def attempt(source: Source, place: Place, line: int, text: str, make: Callable[[], Labelled]) -> Row:
+    """What `make` gives, or the rejected row where it raises Unusable; `text` is what is kept of it."""
+    try:
+        return make()
+    except Unusable as error:
+        part = {"validation": "val", "": "row"}.get(place.file.part, place.file.part)
+        id_ = f"{source.key}-{part}-line{line}"
+        return Rejected(id_, source.key, place.file.path, line, error.code, error.reason, text)
+
+
+def labelled(source: Source, place: Place, id_: str, text: str, **fields: Any) -> Labelled:
+    """A row of `place`, its text decoded and stripped. Raises Unusable for an empty one."""
+    text = clean.tidy(text)
+    if not text:
+        raise Unusable("empty_text", "the text is empty")
+    if not source.own and _MERGED.search(text):
+        raise Unusable("merged_rows", "its text holds further rows: the table was read with quotation marks as quotes")
+    given: dict[str, Any] = {"part": place.file.part, "task": source.task, "language": source.language} | fields
+    return Labelled(id=id_, source=source.key, text=text, **given)
 
 
 def numbered(prefix: str, part: str, number: int, width: int = 4) -> str:

@@ -7,23 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from . import pathway, tidy
-from .source import TIDY, File, Place, Row, Source
+from .source import TIDY, File, Place, Row, Source, Unusable
 
 
 def read(source: Source, place: Place, places: Sequence[Place]) -> Iterator[Row]:
     yield from tidy.read(source, place, _fields)
 
 
-def _fields(row: dict[str, Any]) -> tidy.Fields | tidy.Problem:
+def _fields(row: dict[str, Any]) -> tidy.Fields:
     try:
-        given = [((int(s["start"]), int(s["end"])), tuple(map(str, s["labels"]))) for s in row["sentences"]]
+        spans = [pathway.Span(int(s["start"]), int(s["end"]), tuple(map(str, s["labels"]))) for s in row["sentences"]]
     except (KeyError, TypeError, ValueError):
-        return "bad_span", "a sentence has no start, end or labels"
-    found = pathway.place(row["text"], [pathway.Span(*span, labels) for span, labels in given])
-    if not isinstance(found, tuple):
-        found["group"] = str(row.get("family", ""))
-        found["extra"] = {"voice": str(row["voice"])} if "voice" in row else {}
-    return found
+        raise Unusable("bad_span", "a sentence has no start, end or labels") from None
+    voice = {"extra": {"voice": str(row["voice"])}} if "voice" in row else {}
+    return pathway.place(row["text"], spans) | {"group": str(row.get("family", ""))} | voice
 
 
 SOURCE = Source(

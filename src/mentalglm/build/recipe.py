@@ -1,0 +1,114 @@
+"""The recipe of a dataset: one short TOML, unknown keys are errors, and all errors are said at once."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mentalglm.build.quality.verdict import Settings as Quality
+from mentalglm.build.teach.settings import RemoteSettings
+from mentalglm.errors import UserError
+from mentalglm.sources.catalogue import SOURCES
+from mentalglm.sources.clinical import Records
+from mentalglm.sources.generic import Mapping
+
+KEYS = tuple(source.key for source in SOURCES)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourcePart(_Strict):
+    """One source: a set that we know by its `key`, or a `table` or clinical `records` of one's own. limit: the first rows
+    only, for a trial."""
+
+    key: str | None = None
+    table: Mapping | None = None
+    records: Records | None = None
+    limit: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _one(self) -> SourcePart:
+        if sum(x is not None for x in (self.key, self.table, self.records)) != 1:
+            raise ValueError("give one of key, table, records")
+        if self.key is not None and self.key not in KEYS:
+            close = difflib.get_close_matches(self.key, KEYS, 1, 0.5)
+            raise ValueError(f"there is no set {self.key!r}" + (f"; did you mean {close[0]}?" if close else ""))
+        return self
+
+
+class SplitPart(_Strict):
+    """`clean`: whatever overlaps with a test row of any source leaves training. `published`: splits as published, the
+    overlaps only counted. `test` and `validation`: the share cut where a source has no such part."""
+
+    kind: Literal["clean", "published"] = "clean"
+    test: float = Field(0.1, ge=0, lt=0.5)
+    validation: float = Field(0.1, ge=0, lt=0.5)
+    near: float = Field(0.7, gt=0, le=1)  # Jaccard of character 3-grams from which two posts are one
+    seed: int = 0
+
+
+class LabelPart(_Strict):
+    """`conflicts`: two labels for one post in one source. `disagreement`: another source's level on the other side of
+    the binary label, which wins: the level is left out, or kept, or the row goes."""
+
+    conflicts: Literal["drop", "first"] = "drop"
+    disagreement: Literal["leave_out_level", "keep", "drop"] = "leave_out_level"
+
+
+class TeachPart(_Strict):
+    """Teachers are tried in order; what fails the checks goes back up to `attempts` times, then to the next one."""
+
+    teachers: list[Literal["existing", "offline", "remote"]] = Field(min_length=1)
+    attempts: int = Field(3, ge=1, le=10)
+    mode: Literal["given", "hidden"] = "given"  # whether a remote teacher is told the label
+    examples: int = Field(3, ge=0, le=20)
+    bank: str | None = None  # a folder of experts' own examples (under --from), in place of those that ship
+    remote: RemoteSettings | None = None
+
+    @model_validator(mode="after")
+    def _named(self) -> TeachPart:
+        if "remote" in self.teachers and self.remote is None:
+            raise ValueError("the teacher `remote` needs a table [teach.remote] with base_url and model")
+        return self
+
+
+class ReviewPart(_Strict):
+    """The sample for experts: rows a task, spread over labels and teachers."""
+
+    per_task: int = Field(100, ge=0)
+
+
+class Recipe(_Strict):
+    kind: Literal["dataset"]
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    version: str = Field("1.0.0", pattern=r"^\d+\.\d+\.\d+$")
+    contact: str = ""  # whom to ask for a post to be taken out
+    released: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")  # the date that cards carry; equal recipes give equal bytes
+    tasks: list[Literal["suicide_risk", "cognitive_distortion", "cognitive_pathway", "pathway_summary", "imhi"]]
+    sources: list[SourcePart] = Field(min_length=1)
+    split: SplitPart = SplitPart()
+    labels: LabelPart = LabelPart()
+    teach: TeachPart
+    quality: Quality = Quality()
+    review: ReviewPart = ReviewPart()
+
+
+def read(path: Path) -> Recipe:
+    """Raises UserError that lists everything wrong with the recipe."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"no recipe at {path}", "name a file such as recipes/c_imhi.toml") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not TOML: {error}", "mend that line") from None
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise UserError(f"{path}: {wrong}", "mend these keys") from None
