@@ -2,12 +2,15 @@
 
     python benchmarks/teacher.py --out benchmarks/results/teacher.json [--rows 10000] [--only ours|curator] [--venv DIR]
 
-A server in its own process answers each question after 200 ms. 10,000 questions (invented posts, the real prompt) at a
-concurrency of 64 take 10,000 x 0.2 / 64 = 31.25 s at best. Measured, each in a process of its own: the time from the
-first question to the last answer, CPU time, and peak memory. Ours journals every answer; curator writes its own cache.
+A server in its own process answers each question after 200 ms. 10,000 questions (invented posts, the prompt without the
+codebook: 3,000 characters) at a concurrency of 64 take 10,000 x 0.2 / 64 = 31.25 s at best. `ours_with_codebook` has
+the codebook and three examples in the prompt, as a build sends them. Measured, each in a process of its own: the time
+from the first question to the last answer, CPU time, and peak memory. Ours journals every answer; curator writes its
+own cache.
 Curator lives in a virtual environment that this makes (`--venv` keeps it), with its telemetry and viewer off.
 
-What else ran on the machine counts: the load before and after stands in the result.
+What else ran on the machine counts: the load before and after stands in the result, and how long the client was ready
+to run and had no CPU.
 """
 
 from __future__ import annotations
@@ -44,17 +47,23 @@ def requests(rows: int) -> Iterator[Any]:
         )
 
 
-def ours(port: str, rows: int, concurrency: int, folder: Path) -> dict[str, Any]:
+def ours(port: str, rows: int, concurrency: int, folder: Path, codebook: bool = False) -> dict[str, Any]:
     import asyncio
 
+    from mentalglm import guideline
     from mentalglm.build.journal import Journal
+    from mentalglm.build.teach import bank
     from mentalglm.build.teach.remote import RemoteTeacher
     from mentalglm.build.teach.settings import RemoteSettings
 
+    name = "cognitive_distortion"
+    more: dict[str, Any] = {}
+    if codebook:
+        more = {"guidelines": {name: guideline.for_prompt(name)}, "examples": {name: bank.chosen(name, 3)}}
     settings = RemoteSettings(base_url=f"http://127.0.0.1:{port}/v1", model="m", concurrency=concurrency)
 
     async def ask(journal: Journal) -> int:
-        teacher = RemoteTeacher(settings)
+        teacher = RemoteTeacher(settings, **more)
         teacher.use(journal)
         return sum([taught.status == "ok" async for _, taught in teacher.answer(requests(rows))])
 
@@ -97,10 +106,22 @@ def curator(port: str, rows: int, concurrency: int, folder: Path) -> dict[str, A
 
 
 def child(which: str, port: str, rows: int, concurrency: int, folder: Path) -> None:
-    out = {"ours": ours, "curator": curator}[which](port, rows, concurrency, folder)
+    if which == "curator":
+        out = curator(port, rows, concurrency, folder)
+    else:
+        out = ours(port, rows, concurrency, folder, which == "ours_with_codebook")
     used = resource.getrusage(resource.RUSAGE_SELF)
     out |= {"cpu_seconds": used.ru_utime + used.ru_stime, "peak_mb": used.ru_maxrss / 1024}
+    out["waited"] = waited()
     (folder / "result.json").write_text(json.dumps(out))
+
+
+def waited() -> float | None:
+    """Seconds in which this thread was ready and had no CPU, because others had them (Linux)."""
+    try:
+        return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return None
 
 
 @contextmanager
@@ -142,6 +163,7 @@ def measure(which: str, python: str, given: argparse.Namespace) -> dict[str, Any
         "ratio": round(out["seconds"] / ideal, 3),
         "process_seconds": round(total, 2),
         "cpu_ms_a_request": round(out["cpu_seconds"] / given.rows * 1e3, 2),
+        "waited_for_a_cpu_s": out["waited"] and round(out["waited"], 2),
         "peak_mb": round(out["peak_mb"]),
         "load_before": [round(x, 1) for x in before],
         "load_after": [round(x, 1) for x in os.getloadavg()],
@@ -181,7 +203,8 @@ def main() -> None:
         "limits": {"ratio": LIMIT, "peak_mb": MEMORY_MB},
     }
     if given.only != "curator":
-        result["ours"] = measure("ours", sys.executable, given)
+        for which in ("ours", "ours_with_codebook"):
+            result[which] = measure(which, sys.executable, given)
     if given.only != "ours":
         with tempfile.TemporaryDirectory() as name:
             try:

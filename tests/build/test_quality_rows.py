@@ -188,6 +188,14 @@ def test_the_summary_counts_and_adds_up() -> None:
         assert sum(v["kept"] + v["dropped"] for v in places.values()) == 4
 
 
+def test_the_summary_counts_what_does_not_agree_on_one_post() -> None:
+    text = "作业写不完，我真的不想活了。"
+    calm = row("k", text, "“作业写不完”。", further={"level": 2, "expression": "pain"})
+    other = row("k", text, "“我真的不想活了”是愿望。", ("labeling",), "cognitive_distortion")
+    found = summary([calm, other, row("j", text, "“作业写不完”。")], [], SETTINGS, slow=False)
+    assert found["across"] == {"posts": 1, "wish_elsewhere": 1}
+
+
 def test_the_report_holds_no_post_unless_asked(tmp_path: Path) -> None:
     kept, dropped = judged()
     write(tmp_path, kept, dropped, SETTINGS, draw=False)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import plots
+from .across import across
 from .corpus import look
 from .informative import measure
 from .quotes import quote_rates
@@ -30,7 +31,8 @@ def summary(
 
     `reasons`: for each reason found, rows with it as a fail and as a signal, kept and dropped, its share of all rows,
     and counts by task, source, teacher and mode. `quotes` are the rates of `quote_rates` for kept rows and for all;
-    `refusals` the table; `corpus` what `corpus.look` finds among the kept; `informative` LAS by task and teacher
+    `refusals` the table; `across` what does not agree between the kept answers on one post; `corpus` what `corpus.look`
+    finds among the kept; `informative` LAS by task and teacher
     (left out, with `corpus`, unless `slow`). Equal rows give equal values.
     """
     settings = settings or Settings()
@@ -42,6 +44,7 @@ def summary(
         "quotes": {"kept": quote_rates(kept, settings), "all": quote_rates(rows, settings)},
         "label_hidden": _hidden(rows),
         "refusals": refusal_table(rows),
+        "across": _across(kept, settings),
         "settings": settings.model_dump(),
     }
     if slow:
@@ -123,6 +126,9 @@ def page_of(found: dict[str, Any], rows: Sequence[Row], with_text: bool = False)
         lines += _table(("label, level or teacher", "asked", "refused", "share", "95 %"), cells)
     else:
         lines += [f"None of {refused['all']['asked']}."]
+    between = found["across"]
+    said = ", ".join(f"`{k}` on {n}" for k, n in between.items() if k != "posts") or "nothing"
+    lines += ["", "## Between the answers on one post", "", f"{between['posts']} posts have several: {said}."]
     lines += _corpus_lines(found)
     lines += ["", "## Examples", ""]
     for reason in table:
@@ -209,6 +215,16 @@ def _reasons(kept: Sequence[Row], dropped: Sequence[Row]) -> dict[str, Any]:
             by = {f"by_{place}": dict(sorted(c.items())) for place, c in places.items()}
             out[reason.key] = {"check": reason.check, "rows": total, **counts, "share": round(total / every, 4), **by}
     return out
+
+
+def _across(kept: Sequence[Row], settings: Settings) -> dict[str, Any]:
+    """Posts with more than one answer, and how many of them have each finding of `across`."""
+    by_post: dict[str, list[Row]] = {}
+    for row in kept:
+        by_post.setdefault(row.item.key, []).append(row)
+    several = [rows for rows in by_post.values() if len(rows) > 1]
+    counts = Counter(reason for rows in several for reason in {f.reason for f in across(rows, settings)})
+    return {"posts": len(several), **dict(sorted(counts.items()))}
 
 
 def _places(row: Row) -> dict[str, list[str]]:

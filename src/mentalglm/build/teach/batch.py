@@ -59,7 +59,7 @@ async def in_batches(
             yield request, teacher.failed(question, teacher.stopped)
         else:
             chunk[custom], held[custom] = question, estimate
-            size += len(question.messages) * 3
+            size += len(question.before) + len(question.last)
             if len(chunk) >= settings.batch_rows or size > MOST_BYTES:
                 waiting[await _send(teacher, await run.wire(), chunk)] = chunk
                 chunk, size = {}, 0
@@ -85,11 +85,9 @@ async def _send(teacher: RemoteTeacher, wire: Wire, chunk: dict[str, Question]) 
     """Uploads the questions and starts a batch; its id."""
     settings = teacher.settings
     url = f"/{urlsplit(settings.base_url).path.strip('/').split('/')[-1]}/chat/completions"
-    lines = (
-        f'{{"custom_id": "{custom}", "method": "POST", "url": "{url}", "body": {q.body(settings, teacher.dialect)}}}'
-        for custom, q in chunk.items()
-    )
-    data = "\n".join(lines).encode("utf-8", "replace") + b"\n"
+    head = '{{"custom_id": "{}", "method": "POST", "url": "{}", "body": '
+    lines = (head.format(c, url).encode() + q.body(settings, teacher.dialect) + b"}\n" for c, q in chunk.items())
+    data = b"".join(lines)
     if teacher.journal:
         teacher.journal.begin(*(q.key for q in chunk.values()))
     teacher.stats.asked += len(chunk)

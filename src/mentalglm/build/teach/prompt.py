@@ -62,11 +62,14 @@ def turn(task: Task, request: Request) -> Message:
 
 def between_marks(post: str) -> str:
     """The post between two marks which hold a number that the post does not."""
-    number, salt = "", 0
-    while not number or number in post:
-        number = hashlib.sha256(f"{salt}\n{post}".encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    salt = 0
+    while (number := _number(salt, post)) in post:
         salt += 1
     return f"【帖子 {number} 开始】\n{answers.inert(post)}\n【帖子 {number} 结束】"
+
+
+def _number(salt: int, post: str) -> str:
+    return hashlib.sha256(f"{salt}\n{post}".encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def gold(task: Task, item: Item) -> str:

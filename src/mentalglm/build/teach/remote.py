@@ -174,7 +174,7 @@ class RemoteTeacher:
         while True:
             await self._gate.through(tokens)
             dialect = self.dialect
-            body = question.body(self.settings, dialect).encode("utf-8", "replace")
+            body = question.body(self.settings, dialect)
             wait: float | None = None
             try:
                 reply = await wire.post("chat/completions", body)
