@@ -255,3 +255,16 @@ def test_the_cards_state_the_counts():
     for label in PATHWAY:
         each = [counts[split][label] for split in SPLITS]
         assert f"| `{label}` | {' | '.join(map(str, [*each, sum(each)]))} |" in own, label
+
+
+def test_every_pathway_post_is_explained_in_its_own_words() -> None:
+    posts = {row["id"]: row for split in SPLITS for row in rows(f"pathway_synthetic/{split}")}
+    written = {row["id"]: row for row in rows("pathway_synthetic/explanations")}
+    assert sorted(written) == sorted(posts)
+    for name, row in written.items():
+        text = posts[name]["text"]
+        assert 40 <= len(row["explanation"]) <= 260, name
+        assert all(q in text for q in re.findall("“([^“”]+)”", row["explanation"])), name
+        steps = {label.split(".")[0] for s in posts[name]["sentences"] for label in s["labels"]}
+        assert {k for k, v in row["summary"].items() if v} == steps, name
+    assert len({row["explanation"] for row in written.values()}) == len(written)

@@ -14,8 +14,9 @@ from typing import Annotated, Literal
 import cyclopts
 from cyclopts import App, Parameter, validators
 
-from mentalglm import __version__
+from mentalglm import __version__, cli_data
 from mentalglm.errors import UserError
+from mentalglm.say import say
 
 START = """\
 mentalglm reads Chinese social-media posts and says which labels hold, how sure it is, which words say so, and why.
@@ -26,6 +27,7 @@ Start with one of these:
   mentalglm analyze --input posts.csv --output report.html   a file of posts, as a page to read
   mentalglm analyze --input posts.csv --output out.jsonl     … or as records for a program
   mentalglm tasks                                            the tasks, labels and definitions
+  mentalglm data list                                        the published sets that a dataset is built from
 
 All verbs and flags: mentalglm --help, mentalglm analyze --help
 """
@@ -181,52 +183,7 @@ def train(
         raise MissingError("training needs torch, which is not installed", "pip install 'mentalglm[train]'")
     from mentalglm import train as work
 
-    return work.command(recipe, out, from_ or _data(), workers)
-
-
-def _data() -> Path | None:
-    """The folder of source files that the environment names."""
-    return Path(os.environ["MENTALGLM_DATA"]) if "MENTALGLM_DATA" in os.environ else None
-
-
-@app.command
-def build(
-    recipe: Path | None = None,
-    *,
-    out: Path | None = None,
-    from_: Annotated[Path | None, Parameter(name="--from")] = None,
-    verdicts: Path | None = None,
-    journal: Path | None = None,
-    yes: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
-    purge: Annotated[Path | None, Parameter()] = None,
-) -> int:
-    """Build an instruction dataset with explanations from published sets.
-
-    Parameters
-    ----------
-    recipe
-        A recipe, such as recipes/c_imhi.toml; its first line is the command that runs it.
-    out
-        The dataset's folder; without it runs/NAME-HASH.
-    from_
-        The folder with the source files; without it MENTALGLM_DATA. `mentalglm data` lists and fetches them.
-    verdicts
-        What experts said of an earlier build, one JSON a line.
-    journal
-        A folder that keeps a remote teacher's answers, for several builds; without it the dataset's own.
-    yes
-        Posts may be sent to the remote teacher that the recipe names.
-    purge
-        Delete the journal in this dataset's folder (it holds posts and answers), and do nothing else.
-    """
-    from mentalglm import build as work
-
-    if purge is not None:
-        print(f"{work.purge(purge)} files of the journal deleted")
-        return 0
-    if recipe is None:
-        raise UserError("there is no recipe", "name one: mentalglm build recipes/c_imhi.toml --from FOLDER")
-    return work.command(recipe, out, from_ or _data(), verdicts, journal, yes, say)
+    return work.command(recipe, out, cli_data.source_folder(from_), workers)
 
 
 @app.command
@@ -248,10 +205,9 @@ def verify(folder: Path) -> int:
     return 1 if problems else 0
 
 
-def say(line: str) -> None:
-    """One line on standard error. What a post or a file brought into it cannot steer the terminal."""
-    line = "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in line)
-    print(line, file=sys.stderr, flush=True)
+app.command(cli_data.build)
+app.command(cli_data.data)
+app.command(cli_data.publish)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

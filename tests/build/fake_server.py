@@ -38,7 +38,7 @@ def answer(messages: list[dict[str, str]]) -> str:
     last = messages[-1]["content"]
     found = _POST.search(last)
     post = found[2] if found else last
-    task = load(next((n for n in NAMES if f"`{n}`" in messages[0]["content"]), "suicide_risk"))
+    task = load(next((n for n in NAMES if f"（`{n}`，" in messages[0]["content"]), "suicide_risk"))
     chance = random.Random(hashlib.sha256(post.encode("utf-8", "replace")).digest())
     told = [k for k in _GOLD.findall(last[: found.start()] if found else last) if k in task.keys]
     labels = told or [chance.choice(task.leaves)]

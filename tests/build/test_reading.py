@@ -137,8 +137,8 @@ def _error(code: Any, message: str) -> bytes:
         (402, _error(None, "Insufficient Balance"), "quota"),  # DeepSeek
         (429, _error("insufficient_quota", "You exceeded your current quota"), "quota"),  # OpenAI
         (429, _error("1113", "Your account is in arrears"), "quota"),  # Zhipu
-        (429, _error("1302", "High concurrency usage"), "again"),
-        (429, b"slow down", "again"),
+        (429, _error("1302", "High concurrency usage"), "slower"),
+        (429, b"slow down", "slower"),
         (500, b"", "again"),
         (503, b"<html>", "again"),
         (408, b"", "again"),

@@ -30,7 +30,7 @@ def pairs(texts: Sequence[str], threshold: float) -> Iterator[tuple[int, int, fl
     index = MinHashLSH(num_perm=PERMUTATIONS, params=(BANDS, ROWS))
     encoded = ([g.encode("utf-8", "surrogatepass") for g in sorted(s)] for s in sets)
     for j, sketch in enumerate(MinHash.generator(encoded, num_perm=PERMUTATIONS, seed=1)):
-        for i in sorted(index.query(sketch)):
+        for i in sorted(index.query(sketch)):  # pyright: ignore[reportArgumentType]
             if (found := jaccard(sets[i], sets[j])) >= threshold:
                 yield i, j, found
         index.insert(j, sketch, check_duplication=False)

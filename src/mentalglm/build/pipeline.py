@@ -23,7 +23,7 @@ from mentalglm.build.export.rows import IMHI, SUMMARY
 from mentalglm.build.item import Item, Taught
 from mentalglm.build.items import Dropped, merge
 from mentalglm.build.lock import only_one
-from mentalglm.build.quality import report
+from mentalglm.build.quality import corpus, report
 from mentalglm.build.recipe import Recipe, SourcePart
 from mentalglm.build.split import Divided, divide
 from mentalglm.build.teach import choose
@@ -133,7 +133,8 @@ def _build(
         )
     rows, failed = _rows(recipe, divided, lessons, {s.key: s.licence for s in read.sources})
     rows, verdicts, rejected = _apply(rows, held)
-    dropped = [*read.rejected, *(_dropped(d) for d in (*merged.dropped, *divided.dropped)), *failed, *rejected]
+    rows, alike = _without_forms(recipe, divided, lessons, rows)
+    dropped = [*read.rejected, *map(_dropped, (*merged.dropped, *divided.dropped)), *failed, *rejected, *alike]
     kept = {r["id"] for r in rows}
     after = leakage.table(leakage.of_items([i for i in divided.items if i.id in kept]), recipe.split.near)
     overlaps = leakage.across_splits(after)
@@ -220,12 +221,39 @@ def _apply(rows: list[Row], held: dict[tuple[str, str], review.Verdict]) -> tupl
     return kept, review.counts(rows, held), rejected
 
 
+def _without_forms(recipe: Recipe, divided: Divided, lessons: Lessons, rows: list[Row]) -> tuple[list[Row], list[Row]]:
+    """Where more explanations than the recipe allows are one form filled in, all but the first of each form go."""
+    kept = {r["id"] for r in rows}
+    judged = [quality.Row(i, g.taught) for i, g in in_order(divided.items, lessons.kept) if i.id in kept]
+    found = corpus.look(judged, recipe.quality)
+    if found.passed:
+        return rows, []
+    bad = {
+        r.id: f.reason
+        for r, fs in zip(judged, found.findings, strict=True)
+        for f in fs
+        if f.reason == "skeleton_shared"
+    }
+    gone = [
+        _dropped(Dropped(r["id"], r["task"], tuple(r["source_ids"]), bad[r["id"]], "")) for r in rows if r["id"] in bad
+    ]
+    return [r for r in rows if r["id"] not in bad], gone
+
+
 def _report(recipe: Recipe, folder: Path, divided: Divided, lessons: Lessons, kept: set[str]) -> Row:
     """Writes the report on quality; rows that an expert rejected are among the dropped."""
     every = {**lessons.failed, **lessons.kept}
     judged = [quality.Row(i, g.taught, g.verdict.findings) for i, g in in_order(divided.items, every)]
+    asked = {
+        t: {"answers": n, "did_not_pass": dict(sorted(lessons.found_wanting[t].items()))}
+        for t, n in sorted(lessons.asked.items())
+    }
     return report.write(
-        folder, [r for r in judged if r.id in kept], [r for r in judged if r.id not in kept], recipe.quality
+        folder,
+        [r for r in judged if r.id in kept],
+        [r for r in judged if r.id not in kept],
+        recipe.quality,
+        asked=asked,
     )
 
 

@@ -47,9 +47,9 @@ class SplitPart(_Strict):
     overlaps only counted. `test` and `validation`: the share cut where a source has no such part."""
 
     kind: Literal["clean", "published"] = "clean"
-    test: float = Field(0.1, ge=0, lt=0.5)
-    validation: float = Field(0.1, ge=0, lt=0.5)
-    near: float = Field(0.7, gt=0, le=1)  # Jaccard of character 3-grams from which two posts are one
+    test: float = Field(default=0.1, ge=0, lt=0.5)
+    validation: float = Field(default=0.1, ge=0, lt=0.5)
+    near: float = Field(default=0.7, gt=0, le=1)  # Jaccard of character 3-grams from which two posts are one
     seed: int = 0
 
 
@@ -65,9 +65,9 @@ class TeachPart(_Strict):
     """Teachers are tried in order; what fails the checks goes back up to `attempts` times, then to the next one."""
 
     teachers: list[Literal["existing", "offline", "remote"]] = Field(min_length=1)
-    attempts: int = Field(3, ge=1, le=10)
+    attempts: int = Field(default=3, ge=1, le=10)
     mode: Literal["given", "hidden"] = "given"  # whether a remote teacher is told the label
-    examples: int = Field(3, ge=0, le=20)
+    examples: int = Field(default=3, ge=0, le=20)
     bank: str | None = None  # a folder of experts' own examples (under --from), in place of those that ship
     remote: RemoteSettings | None = None
 
@@ -81,7 +81,7 @@ class TeachPart(_Strict):
 class ReviewPart(_Strict):
     """The sample for experts: rows a task, spread over labels and teachers."""
 
-    per_task: int = Field(100, ge=0)
+    per_task: int = Field(default=100, ge=0)
 
 
 class Recipe(_Strict):

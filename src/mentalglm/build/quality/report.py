@@ -63,14 +63,16 @@ def write(
     dropped: Sequence[Row],
     settings: Settings | None = None,
     *,
+    asked: dict[str, Any] | None = None,
     with_text: bool = False,
     draw: bool = True,
 ) -> dict[str, Any]:
     """Writes `quality.json`, `quality.md` and, where matplotlib is installed, `quality.png` into `folder`, and gives the
-    summary; `plots` in it says what was drawn, or why not. OSError where the folder cannot be written."""
+    summary; `plots` in it says what was drawn, or why not. asked: by teacher how many answers it gave and, by reason,
+    how many did not pass: most of these have been asked anew. OSError where the folder cannot be written."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    found = summary(kept, dropped, settings)
+    found = summary(kept, dropped, settings) | {"asked": asked or {}}
     found["plots"] = plots.draw(found, folder / "quality.png") if draw else "not drawn"
     text = json.dumps(found, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
     (folder / "quality.json").write_text(text, encoding="utf-8")
@@ -97,6 +99,20 @@ def page_of(found: dict[str, Any], rows: Sequence[Row], with_text: bool = False)
         for k, v in table.items()
     ]
     lines += _table(("check", "reason", "fail", "signal", "of all rows", "kept", "dropped"), cells) or ["None."]
+    if found.get("asked"):
+        lines += [
+            "",
+            "## Answers that did not pass",
+            "",
+            "By the teacher that gave them; the row went on to the next attempt or teacher.",
+            "",
+        ]
+        cells = [
+            [t, a["answers"], reason, n, _percent(n / a["answers"])]
+            for t, a in found["asked"].items()
+            for reason, n in a["did_not_pass"].items()
+        ]
+        lines += _table(("teacher", "answers", "reason", "did not pass", "share"), cells) or ["None."]
     lines += ["", "## Quotes", ""]
     cells = [
         [

@@ -45,6 +45,9 @@ class Lessons:
     kept: dict[str, Given] = field(default_factory=dict)
     failed: dict[str, Given] = field(default_factory=dict)
     unanswered: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, Given] = field(default_factory=dict)
+    asked: Counter[str] = field(default_factory=Counter)  # answers by teacher
+    found_wanting: dict[str, Counter[str]] = field(default_factory=dict)  # of these, by teacher and reason
 
 
 async def ask(
@@ -82,6 +85,7 @@ async def _hidden(
         if taught.answer is not None:
             own[item.id] = taught.answer.labels
             verdict = judge(item, taught)
+            _note(out, taught, verdict)
             if taught.answer.labels == item.labels and verdict.passed:
                 _keep(out, seen, item, Given(taught, verdict, own[item.id]))
                 continue
@@ -110,12 +114,15 @@ async def _given(
                 continue
             verdict = judge(item, replace(taught, attempt=attempt))
             given = Given(replace(taught, attempt=attempt), verdict, own.get(item.id))
+            _note(out, taught, verdict)
             if verdict.passed:
                 _keep(out, seen, item, given)
                 continue
             seen.reasons.update(f.reason for f in verdict.findings if f.verdict == "fail")
             out.failed[item.id] = given
-            if taught.status != "refused":
+            if taught.status == "refused":
+                out.refused[item.id] = given
+            else:
                 following[item.id] = Request(item, "given", attempt + 1, quality.complaints(verdict.findings))
         # in the order of the items, whatever the order of the answers: equal inputs, equal bytes
         pending = [following[i.id] for i in items if i.id in following]
@@ -128,6 +135,11 @@ def _keep(out: Lessons, seen: Progress, item: Item, given: Given) -> None:
     out.failed.pop(item.id, None)
     seen.kept += 1
     seen.changed()
+
+
+def _note(out: Lessons, taught: Taught, verdict: Verdict) -> None:
+    out.asked[taught.teacher] += 1
+    out.found_wanting.setdefault(taught.teacher, Counter()).update(verdict.reasons)
 
 
 def _count(seen: Progress, taught: Taught) -> None:

@@ -57,6 +57,7 @@ class Judged(NamedTuple):
 
 class Fault(Exception):
     """A reply that is no answer. `kind`: `again` may be repeated (after `wait` seconds where the server named a time),
+    `slower` too, and nobody else is to ask meanwhile,
     `filtered` was turned away by the server's filter, `quota`, `key` and `model` concern every request, `asked` is
     about how it was asked, `row` about this row."""
 
@@ -125,7 +126,9 @@ def fault(status: int, body: bytes, wait: float | None = None) -> Fault:
         return Fault("key", said)
     if status == 404:
         return Fault("model", said)
-    if status in (408, 409, 425, 429) or status >= 500 or status == 200:
+    if status == 429:
+        return Fault("slower", "HTTP 429", wait)
+    if status in (408, 409, 425) or status >= 500 or status == 200:
         return Fault("again", said if status == 200 else f"HTTP {status}", wait)
     if status in (400, 422):
         return Fault("asked", said)

@@ -170,7 +170,7 @@ class RemoteTeacher:
             run.settled()
 
     async def _ask(self, wire: Wire, question: Question, tokens: int, began: float) -> tuple[Taught, Usage]:
-        problem, repeats, long = "", 0, False
+        problem, repeats, long, slower = "", 0, False, False
         while True:
             await self._gate.through(tokens)
             dialect = self.dialect
@@ -182,14 +182,14 @@ class RemoteTeacher:
                     raise reading.fault(reply.status, reply.body, reply.wait)
                 return self.keep(question, reading.completion(reply.body), time.perf_counter() - began)
             except (Dropped, TooLong) as error:
-                problem, long = str(error), isinstance(error, TooLong)
+                problem, long, slower = str(error), isinstance(error, TooLong), False
             except Fault as found:
-                problem, wait, long = found.message, found.wait, False
+                problem, wait, long, slower = found.message, found.wait, False, found.kind == "slower"
                 if found.kind == "filtered":
                     return self.keep(question, found, time.perf_counter() - began)
                 if found.kind == "asked" and self._learn(dialect, found.message):
                     continue
-                if found.kind != "again":
+                if found.kind not in ("again", "slower"):
                     return self._lose(question, self._grave(found)), Usage()
             if repeats == self.settings.retries or (wait or 0) > LONGEST_WAIT:
                 break
@@ -197,10 +197,12 @@ class RemoteTeacher:
             self.stats.repeated += 1
             self.stats.faults[problem] += 1
             log.info("%s: %s; repeat %d of %d", question.request.item.id, problem, repeats, self.settings.retries)
-            if wait is not None:
-                self._gate.close(wait)
+            pause = min(60.0, self._backoff * 2 ** (repeats - 1)) if wait is None else wait
+            if wait is not None or slower:
+                self._gate.close(pause)
+                await asyncio.sleep(pause * random.uniform(1.0, 1.1))  # not all at once
             else:
-                await asyncio.sleep(min(60.0, self._backoff * 2 ** (repeats - 1)) * random.uniform(0.5, 1.0))
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0))
         if long:  # asked for again, it would cost as much again
             return self.keep(question, TooLong(problem), time.perf_counter() - began)
         return self._lose(question, f"{problem} ({repeats + 1} times)"), Usage()
