@@ -72,7 +72,7 @@ def build(
         held = review.read_verdicts(verdicts)
         inputs["verdicts"] = verdicts
     teachers = choose.teachers(recipe, folder, agreed)
-    config = recipe.model_dump(mode="json") | {"teachers": [[t.name, t.fingerprint] for t in teachers]}
+    config = recipe.hashed() | {"teachers": [[t.name, t.fingerprint] for t in teachers]}
     with ExitStack() as stack:
         run = stack.enter_context(runs.start(recipe.name, config, inputs, out=out))
         if run.done:

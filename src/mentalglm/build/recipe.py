@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mentalglm.build.quality.verdict import Settings as Quality
-from mentalglm.build.teach.settings import RemoteSettings
+from mentalglm.build.teach.settings import PACE, RemoteSettings
 from mentalglm.errors import UserError
 from mentalglm.sources.catalogue import SOURCES
 from mentalglm.sources.clinical import Records
@@ -97,6 +97,10 @@ class Recipe(_Strict):
     teach: TeachPart
     quality: Quality = Quality()
     review: ReviewPart = ReviewPart()
+
+    def hashed(self) -> dict[str, Any]:
+        """What makes this another run: not how fast, or for how much, a server is asked."""
+        return self.model_dump(mode="json", exclude={"teach": {"remote": set(PACE)}})
 
 
 def read(path: Path) -> Recipe:

@@ -7,6 +7,11 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+# Settings that no answer hangs on.
+PACE = (
+    "key_env", "concurrency", "rpm", "tpm", "retries", "timeout", "budget", "budget_tokens", "prices", "batch", "batch_rows",
+    "batch_poll",
+)  # fmt: skip
 _INSIDE = (".local", ".lan", ".internal", ".home.arpa")
 
 
