@@ -6,13 +6,28 @@ are the writers', put into the words of the sets whose place they take.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import functools
+import io
 import json
+import shutil
+import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from mentalglm import cli
 from mentalglm.build.near import grams, jaccard
+from mentalglm.build.quality import plots
+from mentalglm.build.teach import choose
+from mentalglm.models.mini import Mini
 from mentalglm.sources.socialcd_3k import NAMES
+from tests.build.fake_server import Server
+from tests.command import Done
 
 DATASETS = Path(__file__).parents[2] / "src" / "mentalglm" / "datasets"
 CHINESE = {key: name for name, key in NAMES.items()}
@@ -126,3 +141,88 @@ def recipe(at: Path, text: str = OFFLINE) -> Path:
     at.parent.mkdir(parents=True, exist_ok=True)
     at.write_text(text, encoding="utf-8")
     return at
+
+
+def call(*words: str | Path) -> Done:
+    """Runs the command line in this process."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), warnings.catch_warnings():
+        try:
+            cli.main([str(word) for word in words])
+        except SystemExit as done:
+            code = int(done.code or 0)
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+@functools.cache
+def mini() -> Mini:
+    """One embedded model for all builds of a process."""
+    return Mini()
+
+
+def quick(patch: pytest.MonkeyPatch) -> None:
+    """Builds without loading the model anew and without plots; no folder comes from the environment."""
+    patch.setattr(choose, "Mini", mini)
+    patch.setattr(plots, "draw", lambda found, path: "not drawn")
+    patch.delenv("MENTALGLM_DATA", raising=False)
+
+
+_BUILT: dict[str, Path] = {}
+
+
+def built(factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """(source folder, finished dataset), built once a process by the command line as it is; to be read, not changed."""
+    if not _BUILT:
+        home = factory.mktemp("invented")
+        source, out = folder(home / "source"), home / "dataset"
+        done = call("build", recipe(home / "recipe.toml"), "--from", source, "--out", out)
+        assert done.code == 0, done
+        _BUILT.update(source=source, out=out, err=home / "err")
+        _BUILT["err"].write_text(done.err, encoding="utf-8")
+    return _BUILT["source"], _BUILT["out"]
+
+
+def said_by_build() -> str:
+    """What the build of `built` wrote to standard error."""
+    return _BUILT["err"].read_text(encoding="utf-8")
+
+
+def kept(out: Path) -> list[Row]:
+    """All rows of a dataset, split by split."""
+    return [row for split in ("train", "validation", "test") for row in read(out / f"{split}.jsonl")]
+
+
+def dropped(out: Path) -> list[Row]:
+    return read(out / "dropped.jsonl")
+
+
+def accounted(out: Path) -> list[str]:
+    """The ids of source rows that a dataset accounts for, kept or dropped, sorted. A summary is derived from a row."""
+    rows_ = [r for r in kept(out) if r["task"] != "pathway_summary"]
+    return sorted(x for r in [*rows_, *dropped(out)] for x in r["source_ids"])
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    """Every file of a dataset but the provenance and the journal."""
+    paths = (p for p in out.rglob("*") if p.is_file() and ".journal" not in p.parts and p.name != "provenance.json")
+    return {p.relative_to(out).as_posix(): p.read_bytes() for p in paths}
+
+
+def copy(at: Path, to: Path) -> Path:
+    return Path(shutil.copytree(at, to))
+
+
+@contextlib.contextmanager
+def serving(server: Server) -> Iterator[Server]:
+    """The fake server on a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
+    try:
+        yield server
+    finally:
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()

@@ -38,7 +38,9 @@ def test_the_binary_label_wins_over_a_level_that_does_not_fit(rule: str, level: 
 
 
 def test_a_level_alone_gives_the_label_by_the_rule_and_says_so() -> None:
-    items, _ = merge([risk(1, "第一条", level=5, source="sos_4k"), risk(2, "第二条", level=6, source="sos_4k")], LabelPart())
+    items, _ = merge(
+        [risk(1, "第一条", level=5, source="sos_4k"), risk(2, "第二条", level=6, source="sos_4k")], LabelPart()
+    )
     assert [i.labels for i in items] == [("low",), ("high",)]
     assert all("level" in i.label_from for i in items)
 

@@ -20,7 +20,9 @@ def text(seed: int, length: int = 24) -> str:
     return "".join(rng.choice(WORDS) for _ in range(length))
 
 
-def item(words: str, *, source: str = "a", part: str = "train", label: str = "low", group: str = "", n: int = 0) -> Item:
+def item(
+    words: str, *, source: str = "a", part: str = "train", label: str = "low", group: str = "", n: int = 0
+) -> Item:
     key = content_key(words)
     return Item(
         f"{key}-suicide_risk", key, "suicide_risk", words, (label,), source, sources=(f"{source}-{n}",),
@@ -77,7 +79,11 @@ def test_posts_that_belong_together_stay_together() -> None:
     assert {"train", "validation", "test"} == {i.split for i in divided.items}
 
 
-@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3), st.sampled_from(["train", "validation", "test"])), max_size=40))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 12), st.integers(0, 3), st.sampled_from(["train", "validation", "test"])), max_size=40
+    )
+)
 def test_no_post_or_near_copy_stands_in_two_splits(drawn: list[tuple[int, int, str]]) -> None:
     items = {}
     for n, (seed, tail, part) in enumerate(drawn):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -44,7 +46,7 @@ def test_holm(p):
     found = compare.holm(p)
     order = np.argsort(p, kind="stable")
     assert all(a <= b + 1e-12 for a, b in zip(p, found, strict=True))
-    assert all(found[i] <= found[j] + 1e-12 for i, j in zip(order, order[1:], strict=False))
+    assert all(found[i] <= found[j] + 1e-12 for i, j in pairwise(order))
     assert min(found) == pytest.approx(min(1, len(p) * min(p)))
     assert all(one <= min(1, len(p) * q) + 1e-12 for one, q in zip(found, p, strict=True))
 

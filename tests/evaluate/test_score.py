@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -14,12 +14,13 @@ from mentalglm.evaluate import score, spaces
 
 sklearn = pytest.importorskip("sklearn.metrics")
 MULTI, PATHWAY = spaces.load("cognitive_distortion"), spaces.load("cognitive_pathway")
+few = settings(max_examples=40)  # scikit-learn takes its time
 RISK, CAUSES = spaces.load("suicide_risk"), spaces.load("imhi_sad")
 
 
 @st.composite
 def two(draw, k: int):
-    n = draw(st.integers(1, 30))
+    n = draw(st.integers(1, 15))
     return draw(arrays(bool, (n, k))), draw(arrays(bool, (n, k)))
 
 
@@ -41,6 +42,7 @@ def theirs(y, said, average, what="f1", **more) -> float:
         return float(functions[what](y, said, average=average, **({"zero_division": 0} | more)))
 
 
+@few
 @given(two(12))
 def test_several_labels_as_in_scikit_learn(pair):
     y, said = pair
@@ -52,6 +54,7 @@ def test_several_labels_as_in_scikit_learn(pair):
     assert found["exact_match"] == pytest.approx(sklearn.accuracy_score(y, said))
 
 
+@few
 @given(two(12))
 def test_the_published_formula(pair):
     y, said = pair
@@ -59,6 +62,7 @@ def test_the_published_formula(pair):
     assert score.values(MULTI, y, said)["published_formula"] == pytest.approx(mean)
 
 
+@few
 @given(classes(2))
 def test_two_classes_as_in_scikit_learn(pair):
     y, said = pair
@@ -70,6 +74,7 @@ def test_two_classes_as_in_scikit_learn(pair):
     assert found["macro_f1"] == pytest.approx(theirs(y, said, "macro", labels=[0, 1]))
 
 
+@few
 @given(classes(9))
 def test_one_of_several_classes_as_in_scikit_learn(pair):
     y, said = pair
@@ -81,6 +86,7 @@ def test_one_of_several_classes_as_in_scikit_learn(pair):
     assert "f1" not in found  # there is no positive class
 
 
+@few
 @given(two(23))
 def test_hierarchical_scores_are_those_of_the_closed_sets(pair):
     y, said = (PATHWAY.closed(x) for x in pair)
@@ -99,6 +105,7 @@ def test_where_the_parents_stand():
     assert [PATHWAY.keys[i] for i in (0, 6, 17, 20)] == ["event", "belief", "consequence", "disputation"]
 
 
+@few
 @given(classes(2), st.data())
 def test_a_failed_prediction_of_two_classes_is_the_wrong_class(pair, data):
     y, said = pair
@@ -109,6 +116,7 @@ def test_a_failed_prediction_of_two_classes_is_the_wrong_class(pair, data):
     assert found["accuracy"] == pytest.approx(sklearn.accuracy_score(y, wrong))
 
 
+@few
 @given(classes(9), st.data())
 def test_a_failed_prediction_of_several_classes_is_a_class_of_its_own(pair, data):
     y, said = pair

@@ -37,14 +37,19 @@ def command(
 
 
 def purge(folder: Path) -> int:
-    """Deletes the journal of a dataset's folder, which holds posts and answers; returns how many files went."""
+    """Deletes the journal of a dataset's folder, which holds posts and answers; returns how many files went. A build at
+    work there is a UserError."""
+    from mentalglm.build.lock import only_one
     from mentalglm.errors import UserError
     from mentalglm.runs import JOURNAL
 
     journal = folder / JOURNAL
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder", "name the folder of a dataset that `mentalglm build` wrote")
-    files = [p for p in sorted(journal.glob("*")) if p.is_file() and p.name != "lock"]
-    for path in files:
-        path.unlink()
+    if not journal.is_dir():
+        return 0
+    with only_one(folder):
+        files = [p for p in sorted(journal.glob("*")) if p.is_file() and p.name != "lock"]
+        for path in files:
+            path.unlink()
     return len(files)

@@ -7,7 +7,7 @@ from typing import Any
 from mentalglm.build.export.rows import IMHI, SUMMARY, messages_of
 from mentalglm.build.item import Item
 from mentalglm.build.teach.loop import Given
-from mentalglm.tasks.answer import FURTHER, PARENTS, with_parents
+from mentalglm.tasks.answer import EXPRESSION_OF_LEVEL, FURTHER, PARENTS, with_parents
 from mentalglm.tasks.task import load
 
 
@@ -17,6 +17,8 @@ def row(item: Item, given: Given, licence: str) -> dict[str, Any]:
     answer = taught.answer
     assert answer is not None  # it passed the checks
     further = {k: answer.further.get(k) for k in FURTHER}
+    if item.level is not None:  # the annotators', which a teacher that was not told it may have missed by one
+        further |= {"level": item.level, "expression": EXPRESSION_OF_LEVEL[item.level]}
     own = given.hidden
     out: dict[str, Any] = {
         "id": item.id,

@@ -14,7 +14,8 @@ Mode = Literal["given", "hidden"]  # whether the teacher is told the gold label
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One post under one task, merged over all sources that have it; `id` is `KEY-TASK`.
+    """One post under one task, merged over all sources that have it; `id` is `KEY-TASK`, and `KEY-TASK-HASH` where an
+    English IMHI set asks several questions of one post.
 
     `labels` is the gold (parents included); `label_from` says which source, or rule, it is from. `level` is the
     annotators' level where they gave one. `parts` is the published split by source. `explanations` are texts that came

@@ -29,7 +29,7 @@ class Dropped(NamedTuple):
 REASONS = (
     "empty",  # nothing to read once blanks are gone
     "unlabelled",  # its source says nothing of this task
-    "conflicting_labels",  # one source gives one post two labels
+    "conflicting_labels",  # one post has two labels (a binary one and a level of suicide risk: see the next)
     "sources_disagree",  # a level and a binary label that do not fit (only where the recipe drops these)
     "overlaps_test",  # the same post, or nearly, stands in a test part
     "bad_sentences",  # a sentence's offsets do not fit the post
@@ -60,31 +60,41 @@ def masked(row: Labelled) -> tuple[str, tuple[Sentence, ...]]:
 
 
 def merge(rows: Iterable[Labelled], rules: LabelPart) -> Items:
-    """One item a content key and task; order is that of the sources. The text is that of the first source."""
-    groups: dict[tuple[str, str], list[tuple[Labelled, str, tuple[Sentence, ...]]]] = defaultdict(list)
+    """One item a content key and task (and, for the English IMHI tasks, question); order is that of the sources. The text
+    is that of the first source."""
+    groups: dict[tuple[str, str, str], list[tuple[Labelled, str, tuple[Sentence, ...]]]] = defaultdict(list)
     dropped: list[Dropped] = []
     for row in rows:
         if not row.text.strip():
             dropped.append(Dropped(row.id, row.task, (row.id,), "empty", ""))
             continue
         text, sentences = masked(row)
-        groups[content_key(text), row.task].append((row, text, sentences))
+        asked = "" if row.task in NAMES else row.question or ""  # MultiWD asks six questions of one post
+        groups[content_key(text), row.task, asked].append((row, text, sentences))
+    questions = defaultdict(list)
+    for key, task, asked in groups:
+        questions[key, task].append(asked)
     items: list[Item] = []
-    for (key, task), members in groups.items():
-        made = _item(key, task, members, rules)
+    for (key, task, asked), members in groups.items():
+        several = len(questions[key, task]) > 1
+        made = _item(key, task, members, rules, f"-{content_key(asked)[:8]}" if several else "")
         (dropped if isinstance(made, Dropped) else items).append(made)  # type: ignore[arg-type]
     return Items(items, dropped)
 
 
 def _item(
-    key: str, task: str, members: Sequence[tuple[Labelled, str, tuple[Sentence, ...]]], rules: LabelPart
+    key: str,
+    task: str,
+    members: Sequence[tuple[Labelled, str, tuple[Sentence, ...]]],
+    rules: LabelPart,
+    question: str,
 ) -> Item | Dropped:
     rows = [m[0] for m in members]
     ids = tuple(r.id for r in rows)
     first, text, sentences = members[0]
 
     def drop(reason: str, detail: str) -> Dropped:
-        return Dropped(f"{key}-{task}", task, ids, reason, detail)
+        return Dropped(f"{key}-{task}{question}", task, ids, reason, detail)
 
     label_from, labels, level, disagrees = first.source, first.labels, first.level, ""
     if task == "suicide_risk":
@@ -92,7 +102,7 @@ def _item(
         if isinstance(chosen, tuple) and len(chosen) == 2:
             return drop(*chosen)
         labels, label_from, level, disagrees = chosen
-    elif task in NAMES:
+    else:
         distinct = {tuple(sorted(r.labels)) for r in rows if r.labels is not None}
         if len(distinct) > 1 and rules.conflicts == "drop":
             return drop("conflicting_labels", " / ".join("|".join(d) or "none" for d in sorted(distinct)))
@@ -103,7 +113,7 @@ def _item(
     if any(not 0 <= s.start < s.end <= len(text) for s in sentences):
         return drop("bad_sentences", "")
     return Item(
-        id=f"{key}-{task}",
+        id=f"{key}-{task}{question}",
         key=key,
         task=task,
         text=text,

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 from mentalglm import runs
 from mentalglm.build import finished, leakage, quality, review, said
-from mentalglm.build.export import export
-from mentalglm.build.export.rows import IMHI, SUMMARY
+from mentalglm.build.export import export, files
+from mentalglm.build.export.rows import IMHI, SUMMARY, problems
 from mentalglm.build.item import Item, Taught
 from mentalglm.build.items import Dropped, merge
 from mentalglm.build.lock import only_one
@@ -103,7 +103,7 @@ def _read(recipe: Recipe, sources: Sequence[Source], folder: Path | None) -> Rea
         reading = find.read(source, folder)
         rows += reading.rows[: part.limit] if part.limit else reading.rows
         rejected += [
-            {"id": r.id, "task": source.task, "sources": [r.id], "reason": "unreadable", "detail": f"{r.code}: {r}"}
+            {"id": r.id, "task": source.task, "source_ids": [r.id], "reason": "unreadable", "detail": f"{r.code}: {r}"}
             for r in reading.rejected
         ]
     return Read(rows, rejected, list(sources))
@@ -120,6 +120,12 @@ def _build(
 ) -> None:
     before = leakage.table(leakage.of_rows(read.rows), recipe.split.near)
     merged = merge([r for r in read.rows if _wanted(r.task, recipe)], recipe.labels)
+    if not merged.items:
+        why = ", ".join(f"{n:,} {reason}" for reason, n in Counter(d.reason for d in merged.dropped).most_common())
+        raise UserError(
+            f"the sources give no post for {', '.join(recipe.tasks)}" + (f" ({why})" if why else ""),
+            "look at tasks and sources in the recipe",
+        )
     divided = divide(merged.items, recipe.split)
     splits = Counter(i.split for i in divided.items)
     say(f"{len(divided.items):,} items: " + ", ".join(f"{n:,} {s}" for s, n in splits.most_common()))
@@ -135,14 +141,14 @@ def _build(
     rows, verdicts, rejected = _apply(rows, held)
     rows, alike = _without_forms(recipe, divided, lessons, rows)
     dropped = [*read.rejected, *map(_dropped, (*merged.dropped, *divided.dropped)), *failed, *rejected, *alike]
-    kept = {r["id"] for r in rows}
+    sound = [r for r in rows if not problems(r)]  # the export turns the others away
+    kept = {r["id"] for r in sound}
     after = leakage.table(leakage.of_items([i for i in divided.items if i.id in kept]), recipe.split.near)
     overlaps = leakage.across_splits(after)
     _json(run.folder / "leakage.json", {"before": before, "after": after, "across_splits": overlaps})
     (run.folder / "leakage.md").write_text(leakage.markdown(before, after), encoding="utf-8")
     found = _report(recipe, run.folder, divided, lessons, kept)
-    (run.folder / "review").mkdir(exist_ok=True)
-    _lines(run.folder / "review" / "sample.jsonl", review.sample(rows, recipe.review.per_task))
+    files.jsonl(run.folder / "review" / "sample.jsonl", review.sample(sound, recipe.review.per_task))
     counts = export(rows, dropped, run.folder, said.meta(recipe, read.sources, teachers, divided, found, overlaps))
     run.counts.update(counts.as_dict())
     run.counts |= {"across_splits": overlaps, "cut_by_us": divided.cut, "expert_verdicts": verdicts}
@@ -164,9 +170,11 @@ def _teach(
     hidden = recipe.teach.mode == "hidden"
     lessons = asyncio.run(ask(chinese, teachers, judge, recipe.teach.attempts, hidden, progress))
     english = {r.id: r for r in rows if r.task.startswith(IMHI)}
+    # not Chinese, and the published reasons quote nothing
+    own = recipe.quality.model_copy(update={"language": "en", "quote_needed": "never"})
     for item in items:
         if item.task.startswith(IMHI):
-            given = _published(item, english[item.sources[0]], judge)
+            given = _published(item, english[item.sources[0]], lambda i, t: quality.judge(i, t, own))
             (lessons.kept if given.verdict.passed else lessons.failed)[item.id] = given
     return lessons
 
@@ -188,6 +196,10 @@ def _rows(recipe: Recipe, divided: Divided, lessons: Lessons, licences: dict[str
         if item.task == "cognitive_pathway" and SUMMARY in recipe.tasks and (short := finished.summary_row(made)):
             rows.append(short)
     failed = []
+    for item in divided.items:
+        if item.id not in lessons.kept and item.id not in lessons.failed:
+            gone = Dropped(item.id, item.task, item.sources, "no_teacher", "no teacher of the recipe takes it")
+            failed.append(_dropped(gone))
     for item, given in in_order(divided.items, lessons.failed):
         reasons = given.verdict.reasons
         reason = given.taught.status if given.taught.status != "ok" else reasons[0]
@@ -197,13 +209,14 @@ def _rows(recipe: Recipe, divided: Divided, lessons: Lessons, licences: dict[str
 
 
 def _dropped(d: Dropped) -> Row:
-    return {"id": d.id, "task": d.task, "sources": list(d.sources), "reason": d.reason, "detail": d.detail}
+    return {"id": d.id, "task": d.task, "source_ids": list(d.sources), "reason": d.reason, "detail": d.detail}
 
 
 def _apply(rows: list[Row], held: dict[tuple[str, str], review.Verdict]) -> tuple[list[Row], dict[str, int], list[Row]]:
     """The rows after the experts: accepted, edited, or rejected and dropped."""
     kept: list[Row] = []
     rejected: list[Row] = []
+    wrong: list[str] = []
     for row in rows:
         verdict = held.get((row["key"], row["task"]))
         if verdict is None or not review.holds(verdict, row):
@@ -214,25 +227,31 @@ def _apply(rows: list[Row], held: dict[tuple[str, str], review.Verdict]) -> tupl
         elif verdict.verdict == "edit":
             changed = review.edited(row, verdict)
             if isinstance(changed, str):
-                raise UserError(f"the verdict on {row['id']} cannot be applied: {changed}", "mend it in the verdicts")
-            kept.append(finished.remade(changed | {"verdict": "edited"}))
+                wrong.append(f"{row['id']}: {changed}")
+            else:
+                kept.append(finished.remade(changed | {"verdict": "edited"}))
         else:
             kept.append(row | {"verdict": "accepted"})
+    if wrong:
+        shown = "; ".join(wrong[:5]) + (f"; and {len(wrong) - 5} more" if len(wrong) > 5 else "")
+        raise UserError(f"verdicts that cannot be applied: {shown}", "mend them in the file")
     return kept, review.counts(rows, held), rejected
 
 
 def _without_forms(recipe: Recipe, divided: Divided, lessons: Lessons, rows: list[Row]) -> tuple[list[Row], list[Row]]:
-    """Where more explanations than the recipe allows are one form filled in, all but the first of each form go."""
+    """Where more explanations than the recipe allows are one form filled in, all but the first of each form go; what an
+    expert has accepted or edited stays."""
     kept = {r["id"] for r in rows}
     judged = [quality.Row(i, g.taught) for i, g in in_order(divided.items, lessons.kept) if i.id in kept]
     found = corpus.look(judged, recipe.quality)
     if found.passed:
         return rows, []
+    seen = {r["id"] for r in rows if r["verdict"]}
     bad = {
         r.id: f.reason
         for r, fs in zip(judged, found.findings, strict=True)
         for f in fs
-        if f.reason == "skeleton_shared"
+        if f.reason == "skeleton_shared" and r.id not in seen
     }
     gone = [
         _dropped(Dropped(r["id"], r["task"], tuple(r["source_ids"]), bad[r["id"]], "")) for r in rows if r["id"] in bad
@@ -259,8 +278,3 @@ def _report(recipe: Recipe, folder: Path, divided: Divided, lessons: Lessons, ke
 
 def _json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def _lines(path: Path, rows: Sequence[Row]) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as f:
-        f.writelines(json.dumps(r, ensure_ascii=False) + "\n" for r in rows)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from mentalglm.build.quality.verdict import Settings as Quality
 from mentalglm.build.teach.settings import PACE, RemoteSettings
@@ -32,14 +33,24 @@ class SourcePart(_Strict):
     records: Records | None = None
     limit: int | None = Field(None, ge=1)
 
+    @field_validator("key")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value is not None and value not in KEYS:
+            close = difflib.get_close_matches(value, KEYS, 1, 0.5)
+            raise ValueError(f"there is no set {value!r}" + (f"; did you mean {close[0]}?" if close else ""))
+        return value
+
     @model_validator(mode="after")
     def _one(self) -> SourcePart:
         if sum(x is not None for x in (self.key, self.table, self.records)) != 1:
             raise ValueError("give one of key, table, records")
-        if self.key is not None and self.key not in KEYS:
-            close = difflib.get_close_matches(self.key, KEYS, 1, 0.5)
-            raise ValueError(f"there is no set {self.key!r}" + (f"; did you mean {close[0]}?" if close else ""))
         return self
+
+    @property
+    def name(self) -> str:
+        named = self.table or self.records
+        return self.key or (named.key if named else "")
 
 
 class SplitPart(_Strict):
@@ -54,7 +65,7 @@ class SplitPart(_Strict):
 
 
 class LabelPart(_Strict):
-    """`conflicts`: two labels for one post in one source. `disagreement`: another source's level on the other side of
+    """`conflicts`: two labels for one post. `disagreement`: another source's level on the other side of
     the binary label, which wins: the level is left out, or kept, or the row goes."""
 
     conflicts: Literal["drop", "first"] = "drop"
@@ -69,13 +80,20 @@ class TeachPart(_Strict):
     mode: Literal["given", "hidden"] = "given"  # whether a remote teacher is told the label
     examples: int = Field(default=3, ge=0, le=20)
     bank: str | None = None  # a folder of experts' own examples (under --from), in place of those that ship
-    remote: RemoteSettings | None = None
+    remote: RemoteSettings | None = Field(default=None, validate_default=True)
 
-    @model_validator(mode="after")
-    def _named(self) -> TeachPart:
-        if "remote" in self.teachers and self.remote is None:
+    # of fields, not of the whole: a whole is looked at only when nothing else is wrong, and all errors are said at once
+    @field_validator("teachers")
+    @classmethod
+    def _once(cls, value: list[str]) -> list[str]:
+        return _distinct(value)
+
+    @field_validator("remote")
+    @classmethod
+    def _named(cls, value: RemoteSettings | None, info: ValidationInfo) -> RemoteSettings | None:
+        if value is None and "remote" in info.data.get("teachers", ()):
             raise ValueError("the teacher `remote` needs a table [teach.remote] with base_url and model")
-        return self
+        return value
 
 
 class ReviewPart(_Strict):
@@ -90,7 +108,9 @@ class Recipe(_Strict):
     version: str = Field("1.0.0", pattern=r"^\d+\.\d+\.\d+$")
     contact: str = ""  # whom to ask for a post to be taken out
     released: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")  # the date that cards carry; equal recipes give equal bytes
-    tasks: list[Literal["suicide_risk", "cognitive_distortion", "cognitive_pathway", "pathway_summary", "imhi"]]
+    tasks: list[Literal["suicide_risk", "cognitive_distortion", "cognitive_pathway", "pathway_summary", "imhi"]] = (
+        Field(min_length=1)
+    )
     sources: list[SourcePart] = Field(min_length=1)
     split: SplitPart = SplitPart()
     labels: LabelPart = LabelPart()
@@ -101,6 +121,38 @@ class Recipe(_Strict):
     def hashed(self) -> dict[str, Any]:
         """What makes this another run: not how fast, or for how much, a server is asked."""
         return self.model_dump(mode="json", exclude={"teach": {"remote": set(PACE)}})
+
+    @field_validator("released", mode="before")
+    @classmethod
+    def _date(cls, value: object) -> object:
+        """TOML's own dates are fine too."""
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return value.isoformat()
+        if isinstance(value, str):
+            try:
+                date.fromisoformat(value)
+            except ValueError:
+                raise ValueError(f"{value!r} is no date such as 2026-01-31") from None
+        return value
+
+    @field_validator("tasks")
+    @classmethod
+    def _derived(cls, value: list[str]) -> list[str]:
+        if "pathway_summary" in value and "cognitive_pathway" not in value:
+            raise ValueError("pathway_summary is made from cognitive_pathway, which is not among the tasks")
+        return _distinct(value)
+
+    @field_validator("sources")
+    @classmethod
+    def _each(cls, value: list[SourcePart]) -> list[SourcePart]:
+        _distinct([part.name for part in value])
+        return value
+
+
+def _distinct(names: list[str]) -> list[str]:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{', '.join(twice)} stands there twice")
+    return names
 
 
 def read(path: Path) -> Recipe:
@@ -114,5 +166,14 @@ def read(path: Path) -> Recipe:
     try:
         return Recipe.model_validate(data)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {_said(e)}" for e in error.errors())
         raise UserError(f"{path}: {wrong}", "mend these keys") from None
+
+
+def _said(error: Any) -> str:
+    if error["type"] != "extra_forbidden":
+        return error["msg"].removeprefix("Value error, ")
+    parts = (Recipe, SourcePart, SplitPart, LabelPart, TeachPart, ReviewPart, Quality, RemoteSettings, Mapping, Records)
+    known = dict.fromkeys(name for part in parts for name in part.model_fields)
+    close = difflib.get_close_matches(str(error["loc"][-1]), known, 1, 0.75)
+    return "there is no such key" + (f"; did you mean {close[0]}?" if close else "")

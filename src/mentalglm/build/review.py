@@ -15,8 +15,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mentalglm.build.items import FIRST_HIGH
 from mentalglm.errors import UserError
 from mentalglm.tasks import NAMES, load
+from mentalglm.tasks.answer import with_parents
 
 FORMAT = "mentalglm-review/1"
 
@@ -108,7 +110,7 @@ def read_verdicts(path: Path) -> dict[tuple[str, str], Verdict]:
     out: dict[tuple[str, str], Verdict] = {}
     problems = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # a text may hold U+2028, which ends no line of JSON
     except FileNotFoundError:
         raise UserError(
             f"there are no verdicts at {path}", "name the file that `mentalglm review export` wrote"
@@ -127,6 +129,9 @@ def read_verdicts(path: Path) -> dict[tuple[str, str], Verdict]:
         if verdict.verdict == "reject" and verdict.reason not in REJECTIONS:
             problems.append(f"line {n}: the reason {verdict.reason!r} is none of {', '.join(REJECTIONS)}")
             continue
+        if verdict.verdict == "edit" and verdict.labels is verdict.evidence is verdict.explanation is None:
+            problems.append(f"line {n}: an edit without labels, evidence or explanation changes nothing")
+            continue
         out[verdict.key, verdict.task] = verdict
     if problems:
         shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
@@ -139,13 +144,17 @@ def holds(verdict: Verdict, row: dict[str, Any]) -> bool:
 
 
 def edited(row: dict[str, Any], verdict: Verdict) -> dict[str, Any] | str:
-    """The row with the expert's changes, or what is wrong with them."""
+    """The row with the expert's changes, or what is wrong with them: labels that the task does not have, evidence that is
+    not in the post, for another label, or missing for one. A parent follows its child. Where the label of suicide risk
+    changes sides, level and expression, which would argue against it, are left out."""
     out = dict(row)
     if verdict.labels is not None:
         unknown = [x for x in verdict.labels if row["task"] in NAMES and x not in load(row["task"]).keys]
         if unknown:
             return f"unknown label {unknown[0]!r}"
-        out["labels"] = verdict.labels
+        out["labels"] = (
+            list(with_parents(load(row["task"]), verdict.labels)) if row["task"] in NAMES else verdict.labels
+        )
     if verdict.evidence is not None:
         if any(e.end > len(row["text"]) or e.start >= e.end for e in verdict.evidence):
             return "evidence that is not in the post"
@@ -155,6 +164,22 @@ def edited(row: dict[str, Any], verdict: Verdict) -> dict[str, Any] | str:
         ]
     if verdict.explanation is not None:
         out["explanation"] = verdict.explanation
+    if row["task"] not in NAMES:
+        return out
+    task = load(row["task"])
+    if task.kind == "single" and len(out["labels"]) != 1:
+        return "not exactly one label"
+    shown = {e["label"] for e in out["evidence"]}
+    if stray := sorted(shown - set(out["labels"])):
+        return f"evidence for {stray[0]!r}, which is no label of the row: give the evidence anew"
+    if bare := [x for x in out["labels"] if x in task.leaves and x != "low" and x not in shown]:
+        return f"no evidence for {bare[0]!r}"
+    if (
+        out["level"] is not None
+        and task.name == "suicide_risk"
+        and (out["level"] >= FIRST_HIGH) != (out["labels"] == ["high"])
+    ):
+        out |= {"level": None, "expression": None}
     return out
 
 

@@ -113,6 +113,8 @@ def _cut(
     def order(g: str) -> str:
         return hashlib.sha256(f"{rules.seed}:{g}".encode()).hexdigest()
 
+    # no test part is cut for these: they could only be dropped
+    barred = {groups[i.key] for i in items if _stands_elsewhere(i, cut)}
     for (source, _, _), names in sorted(strata.items()):
         total = sum(weight[g] for g in names)
         free = sorted((g for g in names if g not in chosen), key=order)
@@ -121,7 +123,7 @@ def _cut(
             have = sum(weight[g] for g in names if chosen.get(g) == part)
             goal = round(getattr(rules, part) * total)
             for g in list(free):
-                if have + weight[g] <= goal:
+                if have + weight[g] <= goal and not (part == "test" and g in barred):
                     free.remove(g)
                     chosen[g] = part  # type: ignore[assignment]
                     have += weight[g]

@@ -15,6 +15,7 @@ import numpy as np
 
 from mentalglm.errors import MissingError
 from mentalglm.text import clean, content_key
+from mentalglm.text.attempt import ATTEMPT_HINT
 
 DISTORTIONS = (
     "all_or_nothing", "overgeneralization", "mental_filter", "disqualifying_the_positive", "mind_reading",
@@ -45,10 +46,6 @@ PSY = (
 )  # fmt: skip
 OWN_SETS = ("hard", WARM, "rare", "pathway_synthetic", "ordinary_weibo")  # whose risk label we gave ourselves
 PSY_UNRELATED = 300  # of its 1,075 posts without a kind: the head only helps, and the others cost time
-# Words without which a post cannot tell of the author's own earlier attempt; posts without any are safe negatives.
-ATTEMPT_HINT = re.compile(
-    r"自杀|未遂|没死成|死过|洗胃|抢救|割|跳|寻死|轻生|吞|吃.{0,3}药|救(了|回|下)|那次|试过|上吊|绳"
-)
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from mentalglm.tasks.answer import PARENTS, Quote
 
 FOLDER = Path(__file__).with_name("wording")
 LONGEST = 30  # characters of a quote in an explanation; a longer one is cut at a clause
-_MARKS = '“”「」『』‘’"\n\r\t'
+_MARKS = '“”「」『』‘’〝〞"＂\n\r\t'
 _STOPS = "，。！？；：、…~～,.!?;: "
 ARROWS = {"event": "触发性事件", "belief": "认知歪曲", "consequence": "情绪反应", "disputation": "驳斥"}
 

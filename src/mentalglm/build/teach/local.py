@@ -20,6 +20,7 @@ from mentalglm.models.mini import Mini
 from mentalglm.models.mini.answer import Answers
 from mentalglm.models.mini.decide import DISTORTION, LEVEL, RISK, SUBJECT
 from mentalglm.tasks import NAMES, load
+from mentalglm.text.attempt import ATTEMPT_HINT
 from mentalglm.tasks.answer import EXPRESSION_OF_LEVEL, SUBJECTS, Answer, Quote
 
 CHUNK = 256
@@ -97,16 +98,25 @@ class Existing(_Local):
 
 
 def _within(item: Item, quoted: list[Quote], read: Sequence[Quote]) -> list[Quote]:
-    """The words that an explanation quotes are its evidence; where it quotes more than half of the post, what the
-    embedded model weighs most of them, or at all."""
-    if sum(q.end - q.start for q in quoted) <= max(len(item.text) // 2, evidence.SHORT_BUDGET) or not read:
+    """The words that an explanation quotes are its evidence. Where it quotes more than half of the post: the passages
+    with what the embedded model weighs most, as far as half of the post allows; else the model's own words."""
+    limit = max(len(item.text) // 2, evidence.SHORT_BUDGET)
+    if sum(q.end - q.start for q in quoted) <= limit or not read:
         return quoted
-    inside = [r for r in read if any(q.start <= r.start and r.end <= q.end for q in quoted)]
-    return inside or list(read)
+    kept: list[Quote] = []
+    for q in sorted(quoted, key=lambda q: (-_shared(q, read), q.end - q.start, q.start)):
+        if _shared(q, read) and sum(k.end - k.start for k in kept) + q.end - q.start <= limit:
+            kept.append(q)
+    return sorted(kept, key=lambda q: q.start) or list(read)
+
+
+def _shared(q: Quote, read: Sequence[Quote]) -> int:
+    return sum(max(0, min(q.end, r.end) - max(q.start, r.start)) for r in read)
 
 
 def further(item: Item, read: Answers | None) -> dict[str, Any]:
-    """`level` and `expression` are the annotators' (None where there are none), the rest is read."""
+    """`level` and `expression` are the annotators' (None where there are none), the rest is read. `past_attempt` is None
+    where the post has a word of such an attempt and the model does not read one: it misses too many."""
     if item.task != "suicide_risk":
         return {}
     level = item.level
@@ -122,7 +132,7 @@ def further(item: Item, read: Answers | None) -> dict[str, Any]:
         "level": level,
         "expression": None if level is None else EXPRESSION_OF_LEVEL[level],
         "subject": subject,
-        "past_attempt": said.get("past_attempt"),
+        "past_attempt": said.get("past_attempt") or (None if ATTEMPT_HINT.search(item.text) else False),
     }
 
 

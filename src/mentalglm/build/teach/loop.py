@@ -11,6 +11,7 @@ from mentalglm.build import quality
 from mentalglm.build.item import Item, Taught
 from mentalglm.build.quality import Verdict
 from mentalglm.build.teach.teacher import Request, Teacher
+from mentalglm.tasks.answer import EXPRESSION_OF_LEVEL, Answer
 
 Judge = Callable[[Item, Taught], Verdict]
 
@@ -53,7 +54,8 @@ class Lessons:
 async def ask(
     items: Sequence[Item], teachers: Sequence[Teacher], judge: Judge, attempts: int, hidden_first: bool, seen: Progress
 ) -> Lessons:
-    """Every item to the first teacher that takes it, what fails to the next one. A refusal is not asked again."""
+    """Every item to the first teacher that takes it, what fails, or is refused, to the next one. Who has refused an item
+    with its label given is not asked about it again. An item that no teacher takes is in none of the Lessons."""
     out = Lessons()
     seen.total = len(items)
     for teacher in teachers:
@@ -73,7 +75,8 @@ async def _hidden(
     out: Lessons,
     seen: Progress,
 ) -> list[Item]:
-    """First without the label: whose answer agrees and passes is kept, since its reasons were not written to fit."""
+    """First without the label: whose answer agrees and passes is kept, since its reasons were not written to fit. All
+    others, refusals too, are asked again with it."""
     by_id = {i.id: i for i in items}
     again: set[str] = set()
     async for request, taught in teacher.answer(Request(i, "hidden") for i in items):
@@ -82,11 +85,11 @@ async def _hidden(
         if taught.status == "failed":
             out.unanswered[item.id] = taught.problem
             continue
+        verdict = judge(item, taught)
+        _note(out, taught, verdict)
         if taught.answer is not None:
             own[item.id] = taught.answer.labels
-            verdict = judge(item, taught)
-            _note(out, taught, verdict)
-            if taught.answer.labels == item.labels and verdict.passed:
+            if _agrees(item, taught.answer) and verdict.passed:
                 _keep(out, seen, item, Given(taught, verdict, own[item.id]))
                 continue
         again.add(item.id)
@@ -128,6 +131,14 @@ async def _given(
         pending = [following[i.id] for i in items if i.id in following]
         if not pending or not teacher.improves:
             break
+
+
+def _agrees(item: Item, answer: Answer) -> bool:
+    """The labels are the gold's, and so is what a level that the annotators gave says: reasons for a mere pain do not
+    stand under a wish to die."""
+    told = answer.further.get("level")
+    alike = item.level is None or told is None or EXPRESSION_OF_LEVEL[told] == EXPRESSION_OF_LEVEL[item.level]
+    return answer.labels == item.labels and alike
 
 
 def _keep(out: Lessons, seen: Progress, item: Item, given: Given) -> None:

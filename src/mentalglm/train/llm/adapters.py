@@ -6,6 +6,7 @@ nothing. `stack`: it stays as it is, frozen and at work, and a second one is tra
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,6 @@ from typing import Any
 from .recipe import Base, Lora, Policy, Tune
 
 TRAINED = "default"  # the adapter that a stage trains; frozen ones are called by their stage
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,18 @@ def merge(model: Any, folders: list[tuple[str, Path]]) -> Any:
     return model
 
 
-def keep(checkpoint: Path, folder: Path) -> None:
-    """Copies the adapter of a checkpoint into `folder`."""
+def keep(checkpoint: Path, folder: Path, base: str) -> None:
+    """Copies the adapter of a checkpoint into `folder`. base: the hub id or folder that its configuration names; sets are
+    written in order, so that equal runs give equal bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ADAPTER_FILES:
-        shutil.copy2(checkpoint / name, folder / name)
+    config = json.loads((checkpoint / "adapter_config.json").read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = base
+    for key in ("target_modules", "exclude_modules", "modules_to_save"):
+        if isinstance(config.get(key), list):
+            config[key] = sorted(config[key])
+    text = json.dumps(config, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    (folder / "adapter_config.json").write_text(text, encoding="utf-8")
+    shutil.copy2(checkpoint / "adapter_model.safetensors", folder / "adapter_model.safetensors")
 
 
 def _at_work(model: Any, frozen: list[str]) -> None:

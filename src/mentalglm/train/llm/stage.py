@@ -160,8 +160,9 @@ def _keep(job: Job, checkpoint: Path) -> None:
         for path in (*checkpoint.glob("*.safetensors*"), checkpoint / "config.json"):
             shutil.copy2(path, job.result / path.name)
         return
-    adapters.keep(checkpoint, job.result)
-    adapters.keep(checkpoint, job.folder / "adapter")
+    base = job.recipe.base
+    for folder in (job.result, job.folder / "adapter"):
+        adapters.keep(checkpoint, folder, base.hub or base.path or "")
 
 
 def _only(items: list[Any]) -> Any:
