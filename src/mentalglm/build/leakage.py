@@ -30,7 +30,7 @@ def of_rows(rows: Iterable[Labelled]) -> list[Member]:
         if not r.text.strip():
             continue
         text, _ = masked(r)
-        answers = [(r.task, "|".join(sorted(r.labels)))] if r.labels is not None else []
+        answers = [(r.task + (r.question or ""), "|".join(sorted(r.labels)))] if r.labels is not None else []
         if r.level is not None:
             answers.append(("level", str(r.level)))
             if r.labels is None and r.task == "suicide_risk":
@@ -40,7 +40,7 @@ def of_rows(rows: Iterable[Labelled]) -> list[Member]:
 
 
 def of_items(items: Iterable[Item]) -> list[Member]:
-    return [Member(f"{i.task}:{i.split}", i.key, i.text, ((i.task, "|".join(i.labels)),)) for i in items]
+    return [Member(f"{i.task}:{i.split}", i.key, i.text, ((i.id, "|".join(i.labels)),)) for i in items]
 
 
 def table(members: Sequence[Member], threshold: float) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from mentalglm.build.quality.verdict import Settings as Quality
-from mentalglm.build.teach.settings import PACE, RemoteSettings
+from mentalglm.build.teach.settings import PACE, Prices, RemoteSettings
 from mentalglm.errors import UserError
 from mentalglm.sources.catalogue import SOURCES
 from mentalglm.sources.clinical import Records
@@ -173,7 +173,13 @@ def read(path: Path) -> Recipe:
 def _said(error: Any) -> str:
     if error["type"] != "extra_forbidden":
         return error["msg"].removeprefix("Value error, ")
-    parts = (Recipe, SourcePart, SplitPart, LabelPart, TeachPart, ReviewPart, Quality, RemoteSettings, Mapping, Records)
-    known = dict.fromkeys(name for part in parts for name in part.model_fields)
-    close = difflib.get_close_matches(str(error["loc"][-1]), known, 1, 0.75)
+    table = next((str(x) for x in reversed(error["loc"][:-1]) if isinstance(x, str)), "")
+    known = _TABLES[table].model_fields if table in _TABLES else {}
+    close = difflib.get_close_matches(str(error["loc"][-1]), known, 1, 0.7)
     return "there is no such key" + (f"; did you mean {close[0]}?" if close else "")
+
+
+_TABLES: dict[str, type[BaseModel]] = {
+    "": Recipe, "sources": SourcePart, "table": Mapping, "records": Records, "split": SplitPart, "labels": LabelPart,
+    "teach": TeachPart, "remote": RemoteSettings, "prices": Prices, "quality": Quality, "review": ReviewPart,
+}  # fmt: skip

@@ -13,7 +13,7 @@ import numpy as np
 
 BUCKETS = 1 << 12
 ORDERS = (1, 2)
-STEPS = 120
+STEPS = 80
 STRENGTH = 3e-3  # of the squared weights, per row
 
 

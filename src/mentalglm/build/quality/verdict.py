@@ -119,7 +119,7 @@ class Settings(BaseModel):
         default=0.9, gt=0, le=1, description="Jaccard similarity of 3-grams from which two explanations are one."
     )
     informative_sample: int = Field(default=1000, ge=0, description="Rows a task on which informativeness is measured.")
-    informative_folds: int = Field(default=5, ge=2, description="Folds, by post, of its simulators.")
+    informative_folds: int = Field(default=3, ge=2, description="Folds, by post, of its simulators.")
     informative_least: int = Field(default=200, ge=20, description="Rows below which it is not measured.")
     seed: int = 0
 

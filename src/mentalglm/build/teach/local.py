@@ -20,8 +20,8 @@ from mentalglm.models.mini import Mini
 from mentalglm.models.mini.answer import Answers
 from mentalglm.models.mini.decide import DISTORTION, LEVEL, RISK, SUBJECT
 from mentalglm.tasks import NAMES, load
-from mentalglm.text.attempt import ATTEMPT_HINT
 from mentalglm.tasks.answer import EXPRESSION_OF_LEVEL, SUBJECTS, Answer, Quote
+from mentalglm.text.attempt import ATTEMPT_HINT
 
 CHUNK = 256
 CLAUSE = 24  # characters of a clause that is quoted whole
@@ -47,8 +47,10 @@ class _Local:
 
     async def answer(self, requests: Iterable[Request]) -> AsyncIterator[tuple[Request, Taught]]:
         for chunk in _chunks(requests):
-            for request, read in zip(chunk, self.mini.read([r.item.text for r in chunk]), strict=True):
-                yield request, self._taught(request, read)
+            asked = [r for r in chunk if load(r.item.task).kind != "sentence"]  # whose evidence is whole sentences
+            found = dict(zip((r.item.id for r in asked), self.mini.read([r.item.text for r in asked]), strict=True))
+            for request in chunk:
+                yield request, self._taught(request, found.get(request.item.id))
 
     def _taught(self, request: Request, read: Answers | None) -> Taught:
         raise NotImplementedError
