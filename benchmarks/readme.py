@@ -1,8 +1,8 @@
 # ruff: noqa: E501 - a paragraph of Markdown is one line
 """python benchmarks/readme.py [--check]
 
-Writes the measured figures into both READMEs, between the marks `<!-- figures -->` and `<!-- /figures -->`, from the files
-that the measurements left: the shipped model's figures.json, benchmarks/results/deletion.json and speed.json. With
+Writes the measured figures into both READMEs, between the marks `<!-- figures -->` and `<!-- dataset -->`, from the files that
+the measurements left: the shipped model's figures.json, benchmarks/results/{deletion,speed,dataset}.json. With
 --check it only says whether they stand there (exit 1 if not).
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "src/mentalglm/models/mini/weights/figures.json"
 RESULTS = ROOT / "benchmarks/results"
-OPEN, CLOSE = "<!-- figures -->\n", "<!-- /figures -->"
+FIGURES_AT, DATASET_AT = "figures", "dataset"  # between `<!-- NAME -->` and `<!-- /NAME -->`
 
 
 def ci(x: dict[str, float], digits: int = 1, scale: float = 100) -> str:
@@ -150,18 +150,52 @@ def chinese(f: dict[str, Any]) -> str:
 """
 
 
-def written(text: str, block: str) -> str:
-    before, rest = text.split(OPEN, 1)
-    return before + OPEN + block + CLOSE + rest.split(CLOSE, 1)[1]
+def dataset(lang: str) -> str:
+    """What `benchmarks/dataset.py` found."""
+    d = load("dataset")
+    by_task = {t: sum(n.values()) for t, n in d["tasks"].items()}
+    total, teachers = sum(d["rows"].values()), {t.split(" ")[0]: sum(n.values()) for t, n in d["teachers"].items()}
+    parts = [
+        f"{total:,}", f"{by_task['suicide_risk']:,}", f"{by_task['cognitive_distortion']:,}",
+        f"{by_task['cognitive_pathway']:,}", f"{by_task['pathway_summary']:,}",
+    ]  # fmt: skip
+    minutes, cpu = d["seconds"] / 60, d["cpu_seconds"] / 60
+    if lang == "en":
+        return (
+            f"On the training side of the public sets with the recipe above: **{parts[0]} rows** ({parts[1]} suicide risk, "
+            f"{parts[2]} distortions, {parts[3]} pathways and {parts[4]} summaries; {d['rows']['train']:,} / "
+            f"{d['rows']['validation']:,} / {d['rows']['test']:,}), {teachers['existing']:,} with the explanation that came "
+            f"with the post, {teachers['offline']:,} by the offline teacher. {d['quotes_bad']} of {d['quotes']:,} quotes and "
+            f"{d['evidence_wrong']} of {d['evidence']:,} evidence spans are not in their post; {d['skeleton_share']:.1%} of "
+            f"the explanations share a skeleton; {d['overlaps_before']} overlaps between sets and parts before, "
+            f"{d['overlaps_after']} between splits after. {minutes:.1f} minutes on {d['cores']} cores busy with other work "
+            f"(load {d['load_at_start']}), {cpu:.1f} minutes of processor time, {d['peak_mb']} MB "
+            "(`benchmarks/dataset.py`). The explanations are *not rated* by people.\n"
+        )
+    return (
+        f"在公开数据集的训练部分上，用上面的配方：**{parts[0]} 行**（自杀风险 {parts[1]}，认知歪曲 {parts[2]}，认知路径 {parts[3]}，"
+        f"路径摘要 {parts[4]}；训练 / 验证 / 测试 {d['rows']['train']:,} / {d['rows']['validation']:,} / {d['rows']['test']:,}），"
+        f"其中 {teachers['existing']:,} 行用随帖发布的说明，{teachers['offline']:,} 行由离线教师撰写。{d['quotes']:,} 处引文中 "
+        f"{d['quotes_bad']} 处、{d['evidence']:,} 处证据中 {d['evidence_wrong']} 处不见于原帖；{d['skeleton_share']:.1%} 的说明与别的行"
+        f"共用骨架；各数据集与各部分之间原有重叠 {d['overlaps_before']} 处，构建后各部分之间 {d['overlaps_after']} 处。"
+        f"{d['cores']} 核（同时有其他任务，负载 {d['load_at_start']}）用时 {minutes:.1f} 分钟，处理器时间 {cpu:.1f} 分钟，"
+        f"内存 {d['peak_mb']} MB（`benchmarks/dataset.py`）。说明*未经人工评分*。\n"
+    )
+
+
+def written(text: str, name: str, block: str) -> str:
+    opening, closing = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    before, rest = text.split(opening, 1)
+    return before + opening + block + closing + rest.split(closing, 1)[1]
 
 
 def main() -> int:
     figures = json.loads(FIGURES.read_text(encoding="utf-8"))
     stale = 0
-    for name, block in (("README.md", english(figures)), ("README.zh-CN.md", chinese(figures))):
+    for name, lang, block in (("README.md", "en", english(figures)), ("README.zh-CN.md", "zh", chinese(figures))):
         path = ROOT / name
         old = path.read_text(encoding="utf-8")
-        new = written(old, block)
+        new = written(written(old, FIGURES_AT, block), DATASET_AT, dataset(lang))
         stale += old != new
         if "--check" not in sys.argv:
             path.write_text(new, encoding="utf-8")

@@ -16,7 +16,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -32,6 +32,7 @@ from tests.command import Done
 DATASETS = Path(__file__).parents[2] / "src" / "mentalglm" / "datasets"
 CHINESE = {key: name for name, key in NAMES.items()}
 Row = dict[str, Any]
+S = TypeVar("S", bound=Server)
 
 RISK, LEVELS, CHECKED, DISTORTED = 22, 16, 6, 16  # rows of sos_hl_1k, sos_4k (train, val), socialcd_3k
 SHARED = 4  # of sos_hl_1k's posts stand in sos_4k too
@@ -133,8 +134,9 @@ OFFLINE = HEAD + SOURCES + '[teach]\nteachers = ["existing", "offline"]\n[review
 
 
 def remote(url: str, more: str = "", *, teach: str = 'mode = "hidden"', head: str = HEAD + SOURCES) -> str:
-    """A recipe that asks a server."""
-    return f'{head}[teach]\nteachers = ["remote"]\n{teach}\n[teach.remote]\nbase_url = "{url}"\nmodel = "m"\n{more}\n'
+    """A recipe that asks a server, whose explanations may be forms filled in (those of the fake one are)."""
+    asks = f'[teach]\nteachers = ["remote"]\n{teach}\n[teach.remote]\nbase_url = "{url}"\nmodel = "m"\n{more}\n'
+    return f"{head}{asks}[quality]\nmax_shared_skeletons = 1.0\n"
 
 
 def recipe(at: Path, text: str = OFFLINE) -> Path:
@@ -213,7 +215,7 @@ def copy(at: Path, to: Path) -> Path:
 
 
 @contextlib.contextmanager
-def serving(server: Server) -> Iterator[Server]:
+def serving(server: S) -> Iterator[S]:
     """The fake server on a thread of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)

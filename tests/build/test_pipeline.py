@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from mentalglm import runs, tasks
+from mentalglm.build import pipeline
 from mentalglm.build.item import Item
 from mentalglm.build.items import merge
 from mentalglm.build.near import grams, jaccard
@@ -175,7 +176,6 @@ def test_equal_files_elsewhere_give_equal_bytes(source: Path, dataset: Path, tmp
 
 KILLS = (
     "mentalglm.build.teach.local:Offline._taught",  # in the midst of the answers
-    "mentalglm.build.quality.report:page_of",  # the report is half written
     "mentalglm.build.export.files:Splits.close",  # rows lie in spools
     "mentalglm.build.export.files:csv_table",  # some styles are there
     "mentalglm.runs:write_manifest",  # all but the manifest
@@ -185,31 +185,54 @@ import importlib, os, signal, sys
 import matplotlib.pyplot, onnxruntime, pyarrow.parquet, datasketch
 from mentalglm.cli import main
 import mentalglm.build.pipeline
-for at in [*sys.argv[1].split(), ""]:
+for at in sys.argv[1].split():
     child = os.fork()
     if not child:
-        if at:
-            module, _, names = at.partition(":")
-            *owners, name = names.split(".")
-            owner = importlib.import_module(module)
-            for each in owners:
-                owner = getattr(owner, each)
-            setattr(owner, name, lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL))
+        module, _, names = at.partition(":")
+        *owners, name = names.split(".")
+        owner = importlib.import_module(module)
+        for each in owners:
+            owner = getattr(owner, each)
+        setattr(owner, name, lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL))
         main(sys.argv[2:])
-    print(os.waitpid(child, 0)[1])
+    print(os.waitpid(child, 0)[1], flush=True)
+main(sys.argv[2:])
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_a_build_that_was_killed_again_and_again_ends_in_the_same_bytes(
-    source: Path, dataset: Path, tmp_path: Path
-) -> None:
-    argv = ["build", invented.recipe(tmp_path / "r.toml"), "--from", source, "--out", tmp_path / "out"]
+def test_a_build_that_was_killed_again_and_again_ends_in_the_same_bytes(tmp_path: Path) -> None:
+    source = invented.folder(tmp_path / "source", risk=4, levels=6, checked=2, distorted=3)
+    calm = call("build", invented.recipe(tmp_path / "r.toml"), "--from", source, "--out", tmp_path / "calm")
+    assert calm.code == 0, calm
+    argv = ["build", tmp_path / "r.toml", "--from", source, "--out", tmp_path / "out"]
     command = [sys.executable, "-c", DRIVER, " ".join(KILLS), *map(str, argv)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=300)
-    assert done.stdout.split() == [str(int(signal.SIGKILL))] * len(KILLS) + ["0"], done.stderr[-3000:]
-    assert contents(tmp_path / "out") == contents(dataset)
+    assert done.stdout.split() == [str(int(signal.SIGKILL))] * len(KILLS), done.stderr[-3000:]
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert contents(tmp_path / "out") == contents(tmp_path / "calm")
     assert runs.verify(tmp_path / "out") == []
+
+
+def test_what_a_killed_build_left_lying_is_no_part_of_the_next(
+    tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = invented.folder(tmp_path / "source", risk=4, levels=4, checked=1, distorted=2)
+    recipe = invented.recipe(tmp_path / "r.toml")
+    assert call("build", recipe, "--from", source, "--out", tmp_path / "calm").code == 0
+
+    def killed(*given: object) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "_build", killed)
+        with pytest.raises(RuntimeError):
+            call("build", recipe, "--from", source, "--out", tmp_path / "out")
+    for name in ("train.jsonl", "train.jsonl.spool", "test.jsonl.tmp", "dropped.jsonl.tmp", "parquet/train.parquet",
+                 "review/sample.jsonl", "quality.json"):  # fmt: skip
+        published.write(tmp_path / "out" / name, '{"id": "left", "half": ')
+    assert call("build", recipe, "--from", source, "--out", tmp_path / "out").code == 0
+    assert contents(tmp_path / "out") == contents(tmp_path / "calm")
 
 
 # --- splits
@@ -308,7 +331,8 @@ def test_bad_rows_are_named_counted_and_nothing_is_lost(tmp_path: Path, quick: N
     names.write_text(
         names.read_text("utf-8") + json.dumps({"id": "u", "text": "没见过的标签", "labels": ["爱抱怨"]}) + "\n"
     )
-    done = call("build", invented.recipe(tmp_path / "r.toml"), "--from", source, "--out", tmp_path / "out")
+    text = invented.OFFLINE.replace("per_task = 10", "per_task = 1000")  # every row may go to the experts
+    done = call("build", invented.recipe(tmp_path / "r.toml", text), "--from", source, "--out", tmp_path / "out")
     assert done.code == 0, done
     assert "5 rows cannot be used" in done.err
     gone = {tuple(r["source_ids"]): (r["reason"], r["detail"]) for r in dropped(tmp_path / "out")}
@@ -337,7 +361,7 @@ def test_bad_rows_are_named_counted_and_nothing_is_lost(tmp_path: Path, quick: N
 
 
 def test_a_line_end_of_unicode_inside_a_post_ends_no_row(tmp_path: Path, quick: None) -> None:
-    source = invented.folder(tmp_path / "source", risk=4, levels=4, checked=0, distorted=2)
+    source = invented.folder(tmp_path / "source", risk=4, levels=4, checked=1, distorted=2)
     path = source / "sos_hl_1k" / "train.jsonl"
     odd = {"id": "odd", "text": "车站的灯灭了\u2028我一个人坐着\x85不想回去", "label": 0}
     path.write_text(path.read_text("utf-8") + json.dumps(odd) + "\n", encoding="utf-8")
@@ -380,7 +404,7 @@ def test_of_explanations_that_are_one_form_filled_in_one_stays(tmp_path: Path, q
 
 
 def test_sources_that_give_nothing_for_the_tasks_are_no_dataset(tmp_path: Path, quick: None) -> None:
-    source = invented.folder(tmp_path / "source", risk=2, levels=4, checked=0, distorted=2)
+    source = invented.folder(tmp_path / "source", risk=4, levels=4, checked=1, distorted=2)
     text = invented.OFFLINE.replace('["suicide_risk", "cognitive_distortion"]', '["cognitive_pathway"]')
     done = call("build", invented.recipe(tmp_path / "r.toml", text), "--from", source, "--out", tmp_path / "out")
     assert done.code == 2

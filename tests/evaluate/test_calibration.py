@@ -91,6 +91,20 @@ def test_a_slope_that_cannot_be_fitted_is_none(y):
     assert np.isnan(calibration.line(p, np.array(y, float), np.arange(4)).slope.value)
 
 
+def test_one_probability_for_all_has_an_intercept_and_no_slope():
+    found = calibration.line(np.full(100, 0.3), (np.arange(100) < 50).astype(float), np.arange(100))
+    assert np.isnan(found.slope.value)
+    assert found.intercept.value == pytest.approx(np.log(7 / 3))
+
+
+@given(cases(2))
+def test_any_probabilities_can_be_summed_up(case):
+    p, y = case
+    found = calibration.summary(p[:, None], y[:, None], None, 20, 0)
+    assert 0 <= found["brier"].value <= 1
+    assert sum(one["n"] for one in found["bins"]) == len(p)
+
+
 @given(arrays(float, 12, elements=st.sampled_from([0.5, 0.6, 0.9])), arrays(bool, 12))
 def test_risk_coverage_by_brute_force(confidence, wrong):
     """Ties are answered in no order: the mean over all orders, here over many random ones."""

@@ -189,7 +189,9 @@ def test_a_row_without_an_id_has_its_number_in_the_gold(tmp_path):
 
 def test_groups(tmp_path):
     rows = [{"id": str(n), "labels": ["low"], "who": f"w{n // 2}"} for n in range(6)]
-    assert gold_of(tmp_path, rows, group="who").groups.tolist() == [0, 0, 1, 1, 2, 2]
+    groups = gold_of(tmp_path, rows, group="who").groups
+    assert groups is not None
+    assert groups.tolist() == [0, 0, 1, 1, 2, 2]
     del rows[3]["who"]
     with pytest.raises(UserError, match=r"row 4 .* has no 'who'"):
         gold_of(tmp_path, rows, group="who")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -46,7 +48,7 @@ def test_width_case_and_spaces_do_not_count():
     assert rouge.rouge_l("ＫＰＩ 没达标", "kpi没达标").f1 == 1
 
 
-def score(gold: list[tuple], said: list[tuple | None]) -> dict[str, float]:
+def score(gold: Sequence[tuple], said: Sequence[tuple | None]) -> dict[str, float]:
     right = [Said(0, summary=x) for x in gold]
     answers = [None if x is None else Said(0, summary=x) for x in said]
     status = np.array([UNPARSED if x is None else 0 for x in said], np.int8)

@@ -123,7 +123,10 @@ def work(recipe: str, out: str, kill: tuple[str, int] | None, rank: int, world: 
     if kill:
         places: dict[str, tuple[Any, str]] = {
             "step": (trainer.StageTrainer, "training_step"),
-            "saving": (trainer.StageTrainer, "_save_optimizer_and_scheduler"),  # the weights are written, the rest is not
+            "saving": (
+                trainer.StageTrainer,
+                "_save_optimizer_and_scheduler",
+            ),  # the weights are written, the rest is not
             "saved": (trainer.StageTrainer, "_save_rng_state"),
             "kept": (stage, "_keep"),
             "merging": (adapters, "merge"),

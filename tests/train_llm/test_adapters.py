@@ -98,7 +98,7 @@ def test_continue_trains_the_same_adapter(tmp_path: Path) -> None:
     _, fresh, trained, start = two("continue", tmp_path)
     assert start == Start(BASE, goes_on=tmp_path / "result-1")
     assert list(trained.peft_config) == ["default"]
-    of_one = load_peft_weights(tmp_path / "result-1", device="cpu")
+    of_one = load_peft_weights(str(tmp_path / "result-1"), device="cpu")
     began = {n.replace(".default", ""): p for n, p in weights(fresh, "default").items()}
     assert set(began) == set(of_one)
     assert all((began[n] == of_one[n]).all() for n in of_one)
@@ -114,7 +114,7 @@ def test_merge_then_new_changes_the_weights_and_starts_from_nothing(tmp_path: Pa
     assert start == Start(tmp_path / "merged")
     assert list(trained.peft_config) == ["default"]
     assert all((p == 0).all() for n, p in weights(fresh, "default").items() if "lora_B" in n)
-    one = load_peft_weights(tmp_path / "result-1", device="cpu")
+    one = load_peft_weights(str(tmp_path / "result-1"), device="cpu")
     name = "base_model.model.model.layers.0.self_attn.q_proj"
     before = base().model.layers[0].self_attn.q_proj.weight
     now = fresh.base_model.model.model.layers[0].self_attn.q_proj.base_layer.weight
@@ -129,7 +129,7 @@ def test_stack_keeps_the_first_and_trains_a_second(tmp_path: Path) -> None:
 
     _, fresh, trained, start = two("stack", tmp_path)
     assert start == Start(BASE, frozen=(("one", tmp_path / "result-1"),))
-    of_one = load_peft_weights(tmp_path / "result-1", device="cpu")
+    of_one = load_peft_weights(str(tmp_path / "result-1"), device="cpu")
     for model in (fresh, trained):
         kept = {n.replace(".one", ""): p for n, p in weights(model, "one").items()}
         assert set(kept) == set(of_one)

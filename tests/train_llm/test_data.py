@@ -97,7 +97,7 @@ def test_validation_and_test_rows_are_never_trained_on(tmp_path: Path) -> None:
     assert [r.id for m in two.train for r in m.rows] == ["丁"]  # 乙 is in the other stage's validation
     assert [r.id for r in one.validation] == ["甲3", "乙"]
     assert one.counts["in_validation_elsewhere"] == 1
-    assert not any("test" in name for name in data.inputs(recipe(stage("a", part)), None))
+    assert not any(name.endswith("test.jsonl") for name in data.inputs(recipe(stage("a", part)), None))
 
 
 def test_without_a_validation_part_one_is_cut_by_post(tmp_path: Path) -> None:
@@ -155,8 +155,8 @@ def test_published_imhi_is_asked_as_published() -> None:
     assert rows
     assert all(r.user.startswith('Consider this post: "') and '" Question: ' in r.user for r in rows)
     assert all("Reasoning:" in r.answer for r in rows)
-    published = (SHARED / "imhi" / "DR" / "train.jsonl").read_text(encoding="utf-8").splitlines()
-    queries = {json.loads(line)["query"] for line in published}
+    files = [SHARED / "imhi" / name / "train.jsonl" for name in ("DR", "SAD")]
+    queries = {json.loads(line)["query"] for f in files for line in f.read_text(encoding="utf-8").splitlines()}
     assert sum(r.user in queries for r in rows) > 0.8 * len(rows)
 
 
@@ -171,8 +171,8 @@ def test_forms_change_both_turns(task: str) -> None:
     made = {form: forms.apply(form, task, user, said) for form in ("label_only", "labels_first", "labels_twice")}
     read = {form: json.loads(a) for form, (_, a) in made.items()}
     assert "explanation" not in read["label_only"]
-    assert list(read["labels_first"])[0] == "labels"
-    assert list(read["labels_twice"])[0] == "first_labels"
+    assert next(iter(read["labels_first"])) == "labels"
+    assert next(iter(read["labels_twice"])) == "first_labels"
     assert all(x["labels"] == r["labels"] for x in read.values())
     for form, (asked, _) in made.items():
         assert asked.endswith(f"\n帖子：{r['text']}")
@@ -188,6 +188,8 @@ def test_forms_of_imhi() -> None:
     said = "Yes, the poster suffers from stress. Reasoning: A deadline."
     assert forms.apply("label_only", "imhi_dreaddit", "q", said) == ("q", "Yes, the poster suffers from stress.")
     assert forms.apply("labels_first", "imhi_dreaddit", "q", said) == ("q", said)
-    assert forms.apply("labels_twice", "imhi_dreaddit", "q", said)[1].endswith("deadline. Yes, the poster suffers from stress.")
+    assert forms.apply("labels_twice", "imhi_dreaddit", "q", said)[1].endswith(
+        "deadline. Yes, the poster suffers from stress."
+    )
     summary = ("u", '{"summary": {}}')
     assert forms.apply("label_only", "pathway_summary", *summary) == summary

@@ -38,17 +38,6 @@ def test_the_papers_recipes_ship() -> None:
         assert [bool(p.imhi) for s in recipe.stages for p in s.sources] == [True, False]
 
 
-def wrong(tmp_path: Path, **changes: str) -> str:
-    text = small.recipe(tmp_path).read_text(encoding="utf-8")
-    for old, new in changes.values() if False else changes.items():
-        text = text.replace(old, new)
-    path = tmp_path / "wrong.toml"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(UserError) as error:
-        read(path)
-    return str(error.value)
-
-
 def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     path = tmp_path / "wrong.toml"
     text = small.recipe(tmp_path).read_text(encoding="utf-8")

@@ -40,7 +40,9 @@ def test_it_writes_a_run_folder_that_verifies(done: Run) -> None:
     assert runs.verify(done.out) == []
     files = {p.relative_to(done.out).as_posix() for p in done.out.rglob("*") if p.is_file()}
     assert {"one/losses.jsonl", "one/loss.png", "two/losses.jsonl", "two/adapter/adapter_model.safetensors"} <= files
-    assert {f"model/{x}" for x in ("mentalglm.json", "model.safetensors", "tokenizer.json", "chat_template.jinja")} <= files
+    assert {
+        f"model/{x}" for x in ("mentalglm.json", "model.safetensors", "tokenizer.json", "chat_template.jinja")
+    } <= files
     assert not any("checkpoint" in f or "optimizer" in f for f in files)
     manifest = json.loads((done.out / runs.MANIFEST).read_text(encoding="utf-8"))
     assert manifest["config"]["policy"] == "merge_then_new"
@@ -139,6 +141,39 @@ def test_a_change_of_recipe_is_another_run(done: Run, tmp_path: Path) -> None:
         llm.command(other, done.out, say=lambda line: None)
 
 
+# --- other ways to run it
+
+
+def test_an_adapter_over_a_folder_is_saved_as_one(done: Run, tmp_path: Path) -> None:
+    """On the model of another run as its base; padded groups, and activations computed again instead of kept."""
+    from peft import AutoPeftModelForCausalLM
+
+    base = done.out / "model"
+    path = small.recipe(tmp_path, "stack", "lora", packing="group", base=f'[base]\npath = "{base}"')
+    text = path.read_text(encoding="utf-8").replace('save = "merged"', 'save = "adapter"')
+    path.write_text(text.replace("tokens = 512", "tokens = 512\ncheckpointing = true"), encoding="utf-8")
+    out = tmp_path / "run"
+    assert llm.command(path, out, say=lambda line: None) == 0
+    card = json.loads((out / "model" / "mentalglm.json").read_text(encoding="utf-8"))
+    assert card["adapters"] == ["one", "two"]
+    assert card["weights"] == "adapter"
+    assert card["template"]["name"] == "glm4"  # found by the base's own chat template
+    assert card["template_agrees_with_base"] is True
+    assert not (out / "model" / "model.safetensors").exists()
+    loaded = AutoPeftModelForCausalLM.from_pretrained(out / "model" / "two")
+    assert loaded.peft_config["default"].base_model_name_or_path == str(base)
+    manifest = json.loads((out / runs.MANIFEST).read_text(encoding="utf-8"))
+    assert "base/model.safetensors" in manifest["inputs"]
+    assert runs.verify(out) == []
+
+
+def test_groups_and_packs_learn_alike(done: Run, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert llm.command(small.recipe(tmp_path, packing="group"), out, say=lambda line: None) == 0
+    last = [[x["eval_loss"] for x in small.losses(o) if "eval_loss" in x][-1] for o in (done.out, out)]
+    assert last[1] == pytest.approx(last[0], rel=0.15)
+
+
 # --- too little of something
 
 
@@ -162,7 +197,9 @@ def test_what_helps_next_where_memory_is_short() -> None:
     def said(tune: Any, tokens: int, longest: int) -> str:
         stage = Stage(name="s", sources=[SourcePart(shipped="tiny/imhi")], tune=tune, batch=8)
         fit = Fit(checkpointing=True, tokens=tokens)
-        return memory.advice(Recipe(kind="llm", name="x", base=Base(hub="a/b"), fit=fit, stages=[stage]), stage, longest)
+        return memory.advice(
+            Recipe(kind="llm", name="x", base=Base(hub="a/b"), fit=fit, stages=[stage]), stage, longest
+        )
 
     assert "fit.tokens = 1024 and s's batch = 16" in said("full", 2048, 900)
     assert 'tune = "lora"' in said("full", 2048, 1500)

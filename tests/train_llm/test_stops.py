@@ -38,15 +38,14 @@ checks = 1
 """
 
 
-@pytest.fixture(scope="module")
-def rows() -> list[dict[str, Any]]:
+def shipped(*names: str) -> list[dict[str, Any]]:
     from mentalglm.train.llm.data import SHIPPED
 
     text = (SHIPPED / "tiny" / "c_imhi" / "train.jsonl").read_text(encoding="utf-8")
-    return [r for r in map(json.loads, text.splitlines()) if r["task"] == "suicide_risk"][:10]
+    return [r for r in map(json.loads, text.splitlines()) if r["task"] in names]
 
 
-def train(folder: Path, rows: list[dict[str, Any]]) -> tuple[Any, Any]:
+def train(folder: Path, rows: list[dict[str, Any]], recipe: str = RECIPE) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from mentalglm.train.llm.encode import Encoder
@@ -56,25 +55,36 @@ def train(folder: Path, rows: list[dict[str, Any]]) -> tuple[Any, Any]:
         kept = rows if split == "train" else [r | {"key": "k", "split": "validation"} for r in rows[:1]]
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in kept), encoding="utf-8")
     path = folder / "ten.toml"
-    path.write_text(RECIPE.format(folder=folder), encoding="utf-8")
+    path.write_text(recipe.format(folder=folder), encoding="utf-8")
     out = folder / "run"
     assert llm.command(path, out, say=lambda line: None) == 0
     model = AutoModelForCausalLM.from_pretrained(out / "model")
     return model, Encoder(AutoTokenizer.from_pretrained(out / "model"), GLM4)
 
 
-def test_it_learns_ten_answers_and_to_stop(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+def learned(folder: Path, rows: list[dict[str, Any]], recipe: str = RECIPE) -> None:
+    """Every answer word for word, parsed, its quotes in the post, and stopped."""
     small.needs_training()
     import torch
 
     from mentalglm.train.llm.generate import answers
 
     torch.set_num_threads(1)
-    model, encoder = train(tmp_path, rows)
-    task = tasks.load("suicide_risk")
-    said = answers(model, encoder, [answer.render(task, r["text"]) for r in rows], limit=200)
+    model, encoder = train(folder, rows, recipe)
+    asked = [answer.render(tasks.load(r["task"]), r["text"]) for r in rows]
+    said = answers(model, encoder, asked, limit=250)
     assert all(s.stopped for s in said)
     assert [s.text for s in said] == [r["messages"][1]["content"] for r in rows]
-    read = [answer.parse(task, s.text, r["text"]) for s, r in zip(said, rows, strict=True)]
+    read = [answer.parse(tasks.load(r["task"]), s.text, r["text"]) for s, r in zip(said, rows, strict=True)]
     assert [list(a.labels) for a in read] == [r["labels"] for r in rows]
     assert not any(a.dropped_quotes for a in read)
+
+
+def test_it_learns_ten_answers_and_to_stop(tmp_path: Path) -> None:
+    learned(tmp_path, shipped("suicide_risk")[:10])
+
+
+@pytest.mark.slow
+def test_it_learns_thirty_two_answers_of_two_tasks(tmp_path: Path) -> None:
+    rows = [*shipped("suicide_risk")[:16], *shipped("cognitive_distortion")[:16]]
+    learned(tmp_path, rows, RECIPE.replace("hidden = 96", "hidden = 128").replace("ffn = 192", "ffn = 320"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,8 @@ from . import small
 GOLDEN = Path(__file__).with_name("golden")
 POST = "今天<|assistant|>想请假。[gMASK]"
 ANSWER = '{"evidence": [], "explanation": "没有。", "labels": ["low"]}'
-MARKERS = ["<|user|>", "<|assistant|>", "<|endoftext|>", "[gMASK]", "<sop>", "<eop>", "<|im_end|>", "<|im_start|>", "<think>",
-           "</think>", "<|", "|>", "<<|user|>", "<|user", "<|us<|user|>er|>"]  # fmt: skip
+MARKERS = ["<|user|>", "<|assistant|>", "<|endoftext|>", "[gMASK]", "<sop>", "<eop>", "<|im_end|>", "<|im_start|>",
+           "<think>", "</think>", "<|", "|>", "<<|user|>", "<|user", "<|us<|user|>er|>"]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +68,17 @@ def test_the_base_chooses_its_template() -> None:
         assert (read.name, read.stop) == ("tokenizer", "<|im_end|>")
         assert read.exchange("甲", "乙") == "<|im_start|>human\n甲<|im_end|>\n<|im_start|>assistant\n乙<|im_end|>"
         assert template.agrees(CHATML, tokenizer) is False
+        # GLM's family: the prompt leaves the line feed to the model, and a turn is closed by the next one's marker.
+        tokenizer.chat_template = GLM4.jinja.replace(
+            '"<|assistant|>\\n" }}{% endif %}', '"<|assistant|>" }}{% endif %}'
+        )
+        one = [{"role": "user", "content": "甲"}]
+        assert tokenizer.apply_chat_template(one, tokenize=False, add_generation_prompt=True).endswith(
+            "甲<|assistant|>"
+        )
+        assert template.choose("auto", tokenizer) is GLM4
+        read = template.choose("tokenizer", tokenizer)
+        assert read == dataclasses.replace(GLM4, name="tokenizer")
         tokenizer.chat_template = "{{ nothing | broken }}"
         with pytest.raises(UserError, match="cannot be read"):
             template.choose("tokenizer", tokenizer)
@@ -125,6 +137,15 @@ def test_no_text_becomes_a_special_token(text: str) -> None:
     prompt = encoder.prompt(text)
     own = [i for i in prompt if i in special]
     assert encoder.tokenizer.convert_ids_to_tokens(own) == ["[gMASK]", "<sop>", "<|user|>", "<|assistant|>"]
+
+
+def test_a_marker_is_cut_once_and_the_rest_stays_words() -> None:
+    encoder = small.encoder()
+    text = "考虑以下这个帖子<|user|>考虑以下这个帖子"
+    pieces = [encoder.tokenizer.encode(x, add_special_tokens=False) for x in text.split("|user", 1)]
+    assert encoder.plain(text)[: len(pieces[0])] == pieces[0]
+    assert len(encoder.plain(text)) < 20 + 2 * len(encoder.plain("考虑以下这个帖子"))
+    assert encoder.plain(text)[-1:] == encoder.plain("考虑以下这个帖子")[-1:]
 
 
 def test_the_tokenizer_alone_would_make_them() -> None:

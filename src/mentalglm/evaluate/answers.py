@@ -90,7 +90,7 @@ def _analysis(row: Mapping[str, Any], space: Space) -> Mapping[str, Any]:
             "error_row", str(error.get("code", "") if isinstance(error, Mapping) else row.get("error.code", ""))
         )
     analyses = row.get("analyses")
-    if isinstance(analyses, Mapping):
+    if isinstance(analyses, dict):
         found = analyses.get(name)
         if found is None and name == SUMMARY and isinstance(analyses.get("cognitive_pathway"), Mapping):
             found = analyses["cognitive_pathway"]
@@ -102,6 +102,8 @@ def _analysis(row: Mapping[str, Any], space: Space) -> Mapping[str, Any]:
         return found
     if isinstance(task := row.get("task"), str) and task != name:
         raise Fault("other_task", task)
+    if type(row.get("labels")) is list and (row.get("probabilities") or len(row) == 2) and not row.get("error"):
+        return row  # the common cases of JSON, as they stand
     if "labels" in row or "label" in row or "summary" in row:
         return _plain(row, "")
     if f"{name}.labels" in row:
@@ -154,11 +156,12 @@ def _probabilities(given: Any, space: Space) -> tuple[tuple[float, ...] | None, 
     """In the order of the keys; None where there are none, and why where those that are given cannot be used."""
     if given is None:
         return None, ""
-    if not isinstance(given, Mapping):
+    if not isinstance(given, dict):
         return None, "they are no object of label and number"
-    if given.keys() != set(space.keys):
-        lacking = [key for key in space.keys if key not in given]
-        return None, f"none for {lacking[0]}" if lacking else "one for an unknown label"
+    if lacking := [key for key in space.keys if key not in given]:
+        return None, f"none for {lacking[0]}"
+    if len(given) != len(space.keys):
+        return None, "one for an unknown label"
     out: list[float] = []
     for key in space.keys:
         value = given[key]

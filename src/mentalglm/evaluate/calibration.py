@@ -99,37 +99,42 @@ class Line(NamedTuple):
 
 def line(p: np.ndarray, y: np.ndarray, groups: np.ndarray) -> Line:
     """Slope and intercept by maximum likelihood, with intervals from the sandwich variance, which lets the outcomes of a
-    group (groups [M], whole numbers) hang together. p, y: [M]. NaN where all outcomes are equal or parted by p."""
+    group (groups [M], whole numbers) hang together. p, y: [M]. NaN where all outcomes are
+    equal or parted by p, and a NaN slope where all probabilities are equal."""
     q = np.clip(p, _EDGE, 1 - _EDGE)
     z = np.log(q) - np.log1p(-q)
     none = Interval(math.nan, math.nan, math.nan, "it cannot be fitted")
     if y.min() == y.max():
         return Line(none, none)
-    both = _fit(np.stack([z, np.ones(len(z))], 1), np.zeros(len(z)), y, groups)
+    varied = np.ptp(z) > _EDGE  # one probability for all has no slope
+    both = _fit(np.stack([z, np.ones(len(z))], 1), np.zeros(len(z)), y, groups) if varied else None
     large = _fit(np.ones((len(z), 1)), z, y, groups)
     return Line(both[0] if both else none, large[0] if large else none)
 
 
 def _fit(x: np.ndarray, offset: np.ndarray, y: np.ndarray, groups: np.ndarray) -> list[Interval] | None:
-    """Newton's method; [coefficients] with 95 % intervals, None where it does not settle."""
+    """Newton's method with halved steps; [coefficients] with 95 % intervals, None where it does not settle."""
+    sign = 1 - 2 * y
+
+    def loss(beta: np.ndarray) -> float:
+        return float(np.logaddexp(0, sign * (x @ beta + offset)).sum())
+
     beta = np.zeros(x.shape[1])
-    if x.shape[1] == 2:
-        beta[0] = 1.0
-    for _ in range(50):
+    now = loss(beta)
+    for _ in range(100):
         r = 1 / (1 + np.exp(-np.clip(x @ beta + offset, -40, 40)))
-        weight = np.maximum(r * (1 - r), 1e-12)
-        step = np.linalg.solve((x * weight[:, None]).T @ x + 1e-10 * np.eye(len(beta)), x.T @ (y - r))
-        beta = beta + np.clip(step, -2, 2)
-        if np.abs(step).max() < 1e-9:
+        hessian = (x * np.maximum(r * (1 - r), 1e-12)[:, None]).T @ x
+        step = np.linalg.solve(hessian + 1e-9 * np.eye(len(beta)), x.T @ (y - r))
+        while (then := loss(beta + step)) > now + 1e-9 * abs(now) and np.abs(step).max() > 1e-12:
+            step /= 2
+        beta, now = beta + step, min(now, then)
+        if np.abs(step).max() < 1e-8:
             break
-    else:
+    if np.abs(step).max() > 1e-6 or np.abs(beta).max() > 50:  # parted by p: the slope would be infinite
         return None
-    if np.abs(beta).max() > 100:
-        return None
-    inverse = np.linalg.inv((x * weight[:, None]).T @ x)
+    inverse = np.linalg.pinv(hessian)
     scores = intervals.summed(x * (y - r)[:, None], groups)
-    variance = inverse @ (scores.T @ scores) @ inverse
-    half = 1.959964 * np.sqrt(np.diag(variance))
+    half = 1.959964 * np.sqrt(np.diag(inverse @ (scores.T @ scores) @ inverse))
     return [Interval(float(b), float(b - h), float(b + h)) for b, h in zip(beta, half, strict=True)]
 
 
@@ -139,8 +144,12 @@ def summary(p: np.ndarray, y: np.ndarray, groups: np.ndarray | None, samples: in
     units = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
     flat, truth = p.ravel(), y.ravel().astype(float)
     losses = np.stack([((p - y) ** 2).sum(1), log_losses(p, y).sum(1), np.full(n, float(k))], 1)
-    rows = losses if groups is None else intervals.summed(losses, units)
-    given = intervals.Cells(rows, np.ones(len(rows), int))
+    if groups is None and k == 1:  # posts with the same rounded probability and outcome are one cell
+        _, first, times = np.unique(flat + 2 * truth, return_index=True, return_counts=True)
+        given = intervals.Cells(losses[first], times)
+    else:
+        rows = losses if groups is None else intervals.summed(losses, units)
+        given = intervals.Cells(rows, np.ones(len(rows), int))
     found = intervals.bca(given, lambda s: s[..., :2] / np.maximum(s[..., 2:3], 1), samples, seed)
     few = min(truth.sum(), len(truth) - truth.sum()) < intervals.FEW_UNITS
     if few:

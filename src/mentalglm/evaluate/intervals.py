@@ -161,15 +161,18 @@ def _corrected(z0: float, a: float, share: float) -> float:
 
 
 def settle(found: Sequence[Interval], support: np.ndarray, trials: np.ndarray, few: int = FEW_UNITS) -> list[Interval]:
-    """`found` without the intervals that rest on fewer than `few` positives (support [M]); where every sample gave 0 or
-    1, the exact binomial bound of a share of `trials` [M] takes the place of a bound at the value itself (not where
-    `trials` is infinite)."""
+    """`found` without the intervals that rest on fewer than `few` positives (support [M]) or cases (trials [M]).
+
+    Where every sample gave 0 or 1, the exact binomial bound of a share of `trials` takes the place of a bound at the
+    value itself; not where `trials` is infinite."""
     out: list[Interval] = []
     for one, s, t in zip(found, support, trials, strict=True):
         if np.isnan(one.low):
             out.append(one)
         elif s < few:
             out.append(Interval(one.value, np.nan, np.nan, f"{int(s)} positives, under {few}"))
+        elif t < few:
+            out.append(Interval(one.value, np.nan, np.nan, f"a share of {int(t)}, under {few}"))
         elif one.low == one.high and one.value in (0.0, 1.0) and np.isfinite(t):
             out.append(exact(one.value, int(t)))
         else:

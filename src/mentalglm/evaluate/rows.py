@@ -52,7 +52,7 @@ def _json(lines: Iterator[encoding.Line], path: Path) -> Iterator[Item]:
     if first.text.lstrip().startswith("["):
         yield from _array(every, path)
         return
-    number = 0
+    number, decode = 0, json.JSONDecoder(strict=False).decode
     for line in every:
         if line.text.isspace() or not line.text:
             continue
@@ -61,7 +61,7 @@ def _json(lines: Iterator[encoding.Line], path: Path) -> Iterator[Item]:
             yield Item(number, {}, line.problem)
             continue
         try:
-            value = json.loads(line.text, strict=False)
+            value = decode(line.text)
         except (ValueError, RecursionError):
             yield Item(number, {}, f"line {line.number} is not JSON")
             continue

@@ -99,6 +99,10 @@ def markdown(scores: dict[str, Any]) -> str:
             ["second − first", "metric", "difference", "p", "p, Holm", "McNemar (only first, only second, p Holm)",
              "smallest difference shown"],
             [_comparison(row) for row in scores["comparisons"]])]  # fmt: skip
+        least = 2 / (scores["samples"] + 1)
+        out += ["", f"On the same posts. p: paired bootstrap, at least {least:.3f} with so many samples; "
+                "Holm: corrected for all rows. McNemar: whole answers, one file a system, posts independent; else –. "
+                "Smallest difference: found with power 0.8 at 5 % on so many posts."]  # fmt: skip
     for name, one in _runs(scores):
         if "per_class" in one:
             rows = [
@@ -227,7 +231,8 @@ def lines(scores: dict[str, Any]) -> list[str]:
 
     for name, one in _runs(scores):
         out.append(f"  {name}: {said(one['metrics'])}")
-        out.append(f"    missing {one['missing']}, unparsed {one['unparsed']} ({number(one['unparsed_rate'])} %)")
+        failed = f"missing {one['missing']}, unparsed {one['unparsed']} ({number(one['unparsed_rate'])} %)"
+        out.append(f"    {failed}" + (f", not sure of {one['abstained']}" if one["abstained"] else ""))
         if "decisions" in one:
             gate = one["decisions"]["gate"]
             out.append(f"    recall of high, gate at {number(gate['target'])}: {gate['verdict']}")

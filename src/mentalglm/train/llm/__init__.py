@@ -33,9 +33,9 @@ def command(
     packages, files or a base that are not there.
     """
     from mentalglm import runs
+    from mentalglm.train.llm.recipe import read
 
     from . import data, model
-    from .recipe import read
 
     said: Say = say or _say
     chosen = read(recipe)
@@ -50,9 +50,7 @@ def command(
             if not done:
                 _train(chosen, from_, Path(folder), world, lambda line: None)
             return 0
-        with runs.start(
-            chosen.name, chosen.model_dump(mode="json"), inputs, out=out, overwrite=overwrite
-        ) as run:
+        with runs.start(chosen.name, chosen.model_dump(mode="json"), inputs, out=out, overwrite=overwrite) as run:
             world.share((str(run.folder), run.done))
             if run.done:
                 said(f"{run.folder} holds this very run, finished")

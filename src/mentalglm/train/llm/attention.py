@@ -35,7 +35,12 @@ def forward(
     from torch.nn.functional import scaled_dot_product_attention
 
     lengths = blocks if blocks is not None else [query.shape[2]]
-    if query.shape[0] != 1 or sum(lengths) != query.shape[2] or key.shape[2] != query.shape[2] or attention_mask is not None:
+    if (
+        query.shape[0] != 1
+        or sum(lengths) != query.shape[2]
+        or key.shape[2] != query.shape[2]
+        or attention_mask is not None
+    ):
         raise ValueError("this attention is for packed rows: one row, no cache, no mask")
     groups = query.shape[1] // key.shape[1]
     if groups > 1:

@@ -15,7 +15,9 @@ STATE = "trainer_state.json"
 
 def last(folder: Path, world: int = 1) -> Path | None:
     """The last whole checkpoint in `folder`; those that were cut off in writing are removed. world: the processes."""
-    found = sorted(((int(m[1]), p) for p in folder.glob("checkpoint-*") if (m := _NAME.fullmatch(p.name))), reverse=True)
+    found = sorted(
+        ((int(m[1]), p) for p in folder.glob("checkpoint-*") if (m := _NAME.fullmatch(p.name))), reverse=True
+    )
     for _, path in found:
         if whole(path, world):
             return path

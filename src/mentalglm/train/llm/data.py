@@ -72,7 +72,9 @@ def load(recipe: Recipe, folder: Path | None) -> list[StageData]:
         if not rows:
             rows = [r for _, split in parts for r in split["train"] if _cut(r.key, recipe.seed, stage.validation)]
         if not rows:
-            raise UserError(f"stage {stage.name} has no rows to validate on", "give it more rows, or a larger validation")
+            raise UserError(
+                f"stage {stage.name} has no rows to validate on", "give it more rows, or a larger validation"
+            )
         validations.append(rows)
         held |= {r.key for r in rows}
     out: list[StageData] = []
@@ -96,7 +98,9 @@ def _part(part: SourcePart, stage: Stage, folder: Path | None) -> dict[str, list
     for split in SPLITS:
         rows = _imhi(part.imhi, split, folder) if part.imhi else _dataset(_home(part, folder), split)
         kept = [r for r in rows if not part.tasks or r["task"] in part.tasks]
-        out[split] = [_row(r, stage) for r in (kept[: part.limit] if part.limit else kept)]
+        if part.limit and part.limit < len(kept):
+            kept = [kept[k * len(kept) // part.limit] for k in range(part.limit)]
+        out[split] = [_row(r, stage) for r in kept]
     if not any(out.values()):
         raise UserError(f"a source of stage {stage.name} gives no rows", "look at its tasks and its files")
     return out

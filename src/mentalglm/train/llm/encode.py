@@ -59,7 +59,11 @@ class Encoder:
     def prompt(self, user: str) -> list[int]:
         """The ids of everything before the answer."""
         t = self.template
-        parts: list[str | int] = [*self._template(t.opening + t.user), user, *self._template(t.close_user + t.assistant)]
+        parts: list[str | int] = [
+            *self._template(t.opening + t.user),
+            user,
+            *self._template(t.close_user + t.assistant),
+        ]
         return self._joined(parts)
 
     def example(self, user: str, answer: str) -> Example:
@@ -76,7 +80,11 @@ class Encoder:
     @cached_property
     def ends(self) -> list[int]:
         """Every id at which generation stops: the template's stop, and the end of the text."""
-        known = [self.stop, self.tokenizer.eos_token_id, *(self.added.get(t) for t in ("<|endoftext|>", "<|observation|>"))]
+        known = [
+            self.stop,
+            self.tokenizer.eos_token_id,
+            *(self.added.get(t) for t in ("<|endoftext|>", "<|observation|>")),
+        ]
         return list(dict.fromkeys(i for i in known if isinstance(i, int)))
 
     def _template(self, text: str) -> list[str | int]:

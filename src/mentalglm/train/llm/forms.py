@@ -29,20 +29,24 @@ def apply(form: str, task: str, user: str, answer: str) -> tuple[str, str]:
     given = json.loads(answer)
     labels = {"labels": given.pop("labels")}
     reasons = {k: given.pop(k) for k in ("evidence", "explanation")}
+    quoted = "evidence（逐字引用帖子里的词句，各带一个标签）"
     asked, said = {
         "label_only": (f"只写{wanted}", labels | given),
-        "labels_first": (f"先写{wanted}，再写 evidence（逐字引用帖子里的词句，各带一个标签），最后写 explanation（中文说明）",
-                         labels | given | reasons),
-        "labels_twice": (f"先写 first_labels（初步判断的标签），再写 evidence（逐字引用帖子里的词句，各带一个标签）和 "
-                         f"explanation（中文说明），最后写{wanted}",
-                         {"first_labels": labels["labels"]} | reasons | labels | given),
-    }[form]  # fmt: skip
+        "labels_first": (
+            f"先写{wanted}，再写 {quoted}，最后写 explanation（中文说明）",
+            labels | given | reasons,
+        ),
+        "labels_twice": (
+            f"先写 first_labels（初步判断的标签），再写 {quoted}和 explanation（中文说明），最后写{wanted}",
+            {"first_labels": labels["labels"]} | reasons | labels | given,
+        ),
+    }[form]
     asked = asked if asked.endswith("。") else asked.replace("。", "") + "。"
     return before + asked + _POST + post, json.dumps(said, ensure_ascii=False)
 
 
 def _imhi(form: str, answer: str) -> str:
-    head, mark, reasons = answer.partition("Reasoning:")
+    head, mark, _ = answer.partition("Reasoning:")
     if form == "label_only" or not mark:
         return head.strip()
     return f"{answer.strip()} {head.strip()}" if form == "labels_twice" else answer

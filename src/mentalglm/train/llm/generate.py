@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from .encode import Encoder
@@ -15,8 +15,18 @@ class Said(NamedTuple):
     stopped: bool
 
 
-def answers(model: Any, encoder: Encoder, users: Sequence[str], limit: int = 1000, batch: int = 16) -> list[Said]:
-    """The greedy answer to each user's turn, of at most `limit` tokens (paper, section 4: greedy, at most 1,000)."""
+def answers(
+    model: Any,
+    encoder: Encoder,
+    users: Sequence[str],
+    limit: int = 1000,
+    batch: int = 16,
+    bound: Callable[[], list[Any]] | None = None,
+) -> list[Said]:
+    """The greedy answer to each user's turn, of at most `limit` tokens (the model card: greedy, at most 1,000).
+
+    bound: makes the logits processors of a call, such as those that keep an answer within a schema.
+    """
     import torch
 
     before = model.config._attn_implementation
@@ -24,6 +34,7 @@ def answers(model: Any, encoder: Encoder, users: Sequence[str], limit: int = 100
     model.eval()
     model.config.use_cache = True
     _set(model, "sdpa")
+    kept_out = sorted(set(encoder.added.values()) - set(encoder.ends))  # an answer holds no role marker
     out: list[Said] = []
     try:
         for at in range(0, len(users), batch):
@@ -36,6 +47,7 @@ def answers(model: Any, encoder: Encoder, users: Sequence[str], limit: int = 100
                 whole = model.generate(
                     input_ids=ids, attention_mask=mask, max_new_tokens=limit, do_sample=False, temperature=None,
                     top_p=None, top_k=None, eos_token_id=encoder.ends, pad_token_id=pad,
+                    suppress_tokens=kept_out or None, logits_processor=bound() if bound else None,
                 )  # fmt: skip
             for row in whole[:, longest:].tolist():
                 out.append(Said(encoder.answer(row), bool(set(row) & set(encoder.ends))))

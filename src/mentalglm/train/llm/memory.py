@@ -31,7 +31,8 @@ def advice(recipe: Recipe, stage: Stage, longest: int) -> str:
         return "set fit.checkpointing = true (about a third slower, a fraction of the memory), and name another --out"
     half = fit.tokens // 2
     if half >= max(longest, 256):
-        return f"set fit.tokens = {half} and {stage.name}'s batch = {stage.batch * 2} (the same step), and name another --out"
+        again = f"set fit.tokens = {half} and {stage.name}'s batch = {stage.batch * 2}"
+        return f"{again} (the same step), and name another --out"
     if stage.tune == "full":
         return f'set tune = "lora" in stage {stage.name}: the optimiser then holds a hundredth of the weights'
     if stage.tune == "lora":

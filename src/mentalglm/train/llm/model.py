@@ -34,7 +34,7 @@ def needs(recipe: Recipe) -> None:
     if gone:
         named = " ".join(g.replace("_", "-") for g in gone)
         why = "qlora needs bitsandbytes, which" if gone == ["bitsandbytes"] else f"the recipe needs {named}, which"
-        mend = f"pip install {named}" + (", or set tune = \"lora\"" if gone == ["bitsandbytes"] else "")
+        mend = f"pip install {named}" + (', or set tune = "lora"' if gone == ["bitsandbytes"] else "")
         raise MissingError(f"{why} is not installed", mend)
 
 
@@ -44,7 +44,9 @@ def inputs(base: Base) -> dict[str, Path]:
         return {}
     folder = Path(base.path)
     if not folder.is_dir():
-        raise MissingError(f"there is no folder {folder} with a base model", "name one that holds config.json and weights")
+        raise MissingError(
+            f"there is no folder {folder} with a base model", "name one that holds config.json and weights"
+        )
     if base.gguf:
         return {base.gguf: folder / base.gguf}
     wanted = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")

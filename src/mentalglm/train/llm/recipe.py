@@ -26,13 +26,13 @@ class NewBase(_Strict):
     the feed-forward part; vocabulary: at most so many tokens, the role tokens included; length: the longest input."""
 
     architecture: Literal["glm4", "glm", "qwen3"] = "glm4"
-    hidden: int = Field(96, ge=16)
-    layers: int = Field(4, ge=1)
-    heads: int = Field(4, ge=1)
-    kv_heads: int = Field(2, ge=1)
-    ffn: int = Field(256, ge=16)
-    vocabulary: int = Field(2048, ge=300)
-    length: int = Field(4096, ge=128)
+    hidden: int = Field(default=96, ge=16)
+    layers: int = Field(default=4, ge=1)
+    heads: int = Field(default=4, ge=1)
+    kv_heads: int = Field(default=2, ge=1)
+    ffn: int = Field(default=256, ge=16)
+    vocabulary: int = Field(default=2048, ge=300)
+    length: int = Field(default=4096, ge=128)
 
     @model_validator(mode="after")
     def _divides(self) -> NewBase:
@@ -50,7 +50,7 @@ class Base(_Strict):
     path: str | None = None
     gguf: str | None = None
     new: NewBase | None = None
-    template: Literal["auto", "glm4", "chatml", "qwen3", "tokenizer"] = "auto"
+    template: Literal["auto", "glm4", "glm_edge", "chatml", "qwen3", "tokenizer"] = "auto"
 
     @model_validator(mode="after")
     def _one(self) -> Base:
@@ -66,9 +66,9 @@ class Base(_Strict):
 class Lora(_Strict):
     """LoRA (Hu et al., arXiv 2106.09685). save: modules trained in full and kept with the adapter."""
 
-    rank: int = Field(16, ge=1)
-    alpha: float = Field(32, gt=0)
-    dropout: float = Field(0.0, ge=0, lt=1)
+    rank: int = Field(default=16, ge=1)
+    alpha: int = Field(default=32, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
     targets: list[str] | Literal["all-linear"] = "all-linear"
     save: list[str] = []
     rslora: bool = False
@@ -76,14 +76,14 @@ class Lora(_Strict):
 
 class SourcePart(_Strict):
     """Where rows come from: English IMHI sets, a folder that `build` wrote, or examples that ship with the project.
-    weight: how often an epoch sees a row on average. tasks: only these. limit: the first rows only."""
+    weight: how often an epoch sees a row on average. tasks: only these. limit: so many rows, evenly spread."""
 
     imhi: list[Literal["DR", "CLP", "dreaddit", "SWMH", "T-SID", "SAD", "CAMS", "loneliness", "MultiWD", "Irf"]] = []
     dataset: str | None = None
     shipped: Literal["tiny/imhi", "tiny/c_imhi"] | None = None
-    weight: float = Field(1.0, gt=0, le=100)
+    weight: float = Field(default=1.0, gt=0, le=100)
     tasks: list[str] = []
-    limit: int | None = Field(None, ge=1)
+    limit: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _one(self) -> SourcePart:
@@ -102,23 +102,23 @@ class Stage(_Strict):
     tune: Tune = "lora"
     lora: Lora = Lora()
     answer: Form = "reasons_first"
-    epochs: float = Field(3, gt=0, le=1000)
-    rate: float = Field(2e-4, gt=0, lt=1)
+    epochs: float = Field(default=3, gt=0, le=1000)
+    rate: float = Field(default=2e-4, gt=0, lt=1)
     schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
-    warmup: float = Field(0.03, ge=0, lt=1)
-    batch: int = Field(8, ge=1)
-    decay: float = Field(0.0, ge=0)
-    clip: float = Field(1.0, gt=0)
-    checks: int = Field(10, ge=1, le=1000)
-    validation: float = Field(0.05, gt=0, lt=0.5)  # cut, by post, where the sources come without such a part
-    replay: float = Field(0.0, ge=0, le=1)
+    warmup: float = Field(default=0.03, ge=0, lt=1)
+    batch: int = Field(default=8, ge=1)
+    decay: float = Field(default=0.0, ge=0)
+    clip: float = Field(default=1.0, gt=0)
+    checks: int = Field(default=10, ge=1, le=1000)
+    validation: float = Field(default=0.05, gt=0, lt=0.5)  # cut, by post, where the sources come without such a part
+    replay: float = Field(default=0.0, ge=0, le=1)
 
 
 class Fit(_Strict):
     """How it fits the machine. tokens: of a micro-batch, and the longest example; packing: several examples in one row
     without padding (`pack`), or rows of like length (`group`). parallel: over several devices."""
 
-    tokens: int = Field(2048, ge=64)
+    tokens: int = Field(default=2048, ge=64)
     packing: Literal["pack", "group"] = "pack"
     checkpointing: bool = False
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
@@ -170,7 +170,9 @@ def _conflicts(r: Recipe) -> list[str]:
         out.append(f"policy {r.policy}: tuning in full after an adapter needs merge_then_new")
     for a, b in pairs:
         if r.policy == "continue" and (a.lora != b.lora or a.tune != b.tune):
-            out.append(f"policy continue: stages {a.name} and {b.name} share one adapter, but their lora or tune differ")
+            out.append(
+                f"policy continue: stages {a.name} and {b.name} share one adapter, but their lora or tune differ"
+            )
         if r.policy == "stack" and (a.lora.save or b.lora.save):
             out.append("policy stack: two adapters cannot both hold lora.save modules")
     if any(s.tune == "qlora" for s in r.stages) and r.fit.parallel == "zero3":

@@ -72,7 +72,9 @@ def card(
         "name": recipe.name,
         "revision": runs.run_hash(recipe.name, {}, hashes),
         "weights": "merged" if is_merged else "adapter",
-        "adapters": [] if is_merged else [n for n, _ in start.frozen] + ([recipe.stages[-1].name] if start.frozen else [""]),
+        "adapters": []
+        if is_merged
+        else [n for n, _ in start.frozen] + ([recipe.stages[-1].name] if start.frozen else [""]),
         "base": base,
         "policy": recipe.policy,
         "template": encoder.template.as_dict(),

@@ -61,12 +61,15 @@ def run(job: Job) -> dict[str, Any]:
     held = [len(e.ids) for e in checked.values()]
     checks = packing.one_epoch(held, [packing.Mix(list(range(len(held))), 1)], fit.tokens, 0, 0, fit.packing)
     facts = _fit(job, examples, plan, list(checked.values()), checks)
+    replayed = sum(len(m.indices) for m in mixes[len(job.data.train) :])
     facts |= {
-        "name": job.stage.name, "tune": job.stage.tune, "steps": len(plan) // job.stage.batch,
-        "rows": {**job.data.counts, "too_long": too_long, "replayed": sum(len(m.indices) for m in mixes[len(job.data.train):])},
+        "name": job.stage.name,
+        "tune": job.stage.tune,
+        "steps": len(plan) // job.stage.batch,
+        "rows": job.data.counts | {"too_long": too_long, "replayed": replayed},
         "tokens": sum(lengths[i] for pack in plan for i in pack),
         "answer_tokens": sum(len(examples[i].ids) - examples[i].answer for pack in plan for i in pack),
-    }  # fmt: skip
+    }
     if job.world.first:
         (job.work / DONE).write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
     job.world.wait()

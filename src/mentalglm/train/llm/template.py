@@ -64,8 +64,9 @@ CHATML = Template(
 )
 # Qwen3 asks for an empty thought where it is not to think.
 QWEN3 = dataclasses.replace(CHATML, name="qwen3", assistant="<|im_start|>assistant\n<think>\n\n</think>\n\n")
-TEMPLATES = {t.name: t for t in (GLM4, CHATML, QWEN3)}
-_POST, _ANSWER = "甲乙丙", "丁戊己"  # stand for a post and an answer where a tokenizer's template is looked at
+GLM_EDGE = dataclasses.replace(GLM4, name="glm_edge", opening="")
+TEMPLATES = {t.name: t for t in (GLM4, GLM_EDGE, CHATML, QWEN3)}
+_POST, _ANSWER, _NEXT = "甲乙丙", "丁戊己", "庚辛壬"  # stand for texts where a tokenizer's template is looked at
 
 
 def choose(name: str, tokenizer: Any) -> Template:
@@ -88,34 +89,55 @@ def choose(name: str, tokenizer: Any) -> Template:
 
 
 def agrees(template: Template, tokenizer: Any) -> bool | None:
-    """Whether the tokenizer's own chat template writes the same prompt; None where it has none."""
+    """Whether the tokenizer's own chat template writes the same exchange; None where it has none.
+
+    GLM-4's own prompt ends at `<|assistant|>` and leaves the line feed to the model, though its turns have one: white
+    space at the end of a prompt is no difference.
+    """
     if not getattr(tokenizer, "chat_template", None):
         return None
     try:
-        return _rendered(tokenizer, [_user()], True) == template.prompt(_POST)
+        prompt, whole, _ = _seen(tokenizer)
     except Exception:  # a template of somebody's may raise whatever it likes
         return False
+    same = template.prompt(_POST)
+    return prompt.rstrip() == same.rstrip() and whole.startswith(same + _ANSWER)
 
 
 def read_off(tokenizer: Any) -> Template:
     """A template of one exchange, read off the tokenizer's own. Raises UserError where it cannot be."""
     mend = 'set base.template = "glm4" or "chatml"'
     try:
-        prompt = _rendered(tokenizer, [_user()], True)
-        whole = _rendered(tokenizer, [_user(), {"role": "assistant", "content": _ANSWER}], False)
+        prompt, whole, further = _seen(tokenizer)
         before, after = prompt.split(_POST)
-        close = whole.split(_ANSWER)[1]
+        between, close = whole.split(_POST)[1].split(_ANSWER)
+        after = max(after, between, key=len) if after.startswith(between) or between.startswith(after) else after
+        following = further.split(_ANSWER)[1].split(_NEXT)[0]  # from the answer to what the user says next
     except Exception as error:
         raise UserError(f"the tokenizer's chat template cannot be read: {error}", mend) from None
     specials = sorted(tokenizer.get_added_vocab(), key=len, reverse=True)
-    stop = next((t for t in specials if close.startswith(t)), None) or tokenizer.eos_token
-    if not stop:
+    stop = next((t for t in specials if close.startswith(t)), None)
+    role = None if stop else next((t for t in specials if following.startswith(t)), None)
+    if not (stop := stop or role or tokenizer.eos_token):
         raise UserError("the tokenizer's chat template ends a turn with no special token", mend)
-    return Template("tokenizer", "", before, "", after, stop, after_stop=close.removeprefix(stop))
+    user = following if role else following.removeprefix(close)
+    opening = before.removesuffix(user) if user and before.endswith(user) else ""
+    user = before.removeprefix(opening)
+    return Template("tokenizer", opening, user, "", after, stop, close.removeprefix(stop), bool(role))
 
 
-def _user() -> dict[str, str]:
-    return {"role": "user", "content": _POST}
+def _seen(tokenizer: Any) -> tuple[str, str, str]:
+    """What the tokenizer's template writes: a prompt, the prompt with an answer, and the next user's turn behind it."""
+    one = [_user(_POST)]
+    two = [*one, {"role": "assistant", "content": _ANSWER}]
+    return (
+        _rendered(tokenizer, one, True), _rendered(tokenizer, two, False),
+        _rendered(tokenizer, [*two, _user(_NEXT)], False),
+    )  # fmt: skip
+
+
+def _user(text: str) -> dict[str, str]:
+    return {"role": "user", "content": text}
 
 
 def _rendered(tokenizer: Any, messages: Messages, generation: bool) -> str:

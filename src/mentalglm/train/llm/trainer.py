@@ -56,7 +56,9 @@ class StageTrainer(Trainer):
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        self.tokens += int(inputs["attention_mask"].sum()) if "attention_mask" in inputs else inputs["input_ids"].numel()
+        self.tokens += (
+            int(inputs["attention_mask"].sum()) if "attention_mask" in inputs else inputs["input_ids"].numel()
+        )
         total, count = nll(model, inputs)
         if num_items_in_batch is None:
             loss = total / count.clamp(min=1)
@@ -66,7 +68,7 @@ class StageTrainer(Trainer):
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Mean loss over the answer tokens of the validation rows, over all devices."""
-        model = self.model_wrapped if self.is_fsdp_enabled or self.is_deepspeed_enabled else self.model
+        model: Any = self.model_wrapped if self.is_fsdp_enabled or self.is_deepspeed_enabled else self.model
         was = model.training
         model.eval()
         rank, size = self.args.process_index, self.args.world_size
@@ -80,7 +82,8 @@ class StageTrainer(Trainer):
             if at < len(data):
                 sums += torch.tensor([float(total), float(count)], dtype=torch.float64)
         if size > 1:
-            sums = self.accelerator.reduce(sums.to(self.args.device, torch.float32), "sum").double().cpu()
+            reduced: Any = self.accelerator.reduce(sums.to(self.args.device, torch.float32), "sum")
+            sums = reduced.double().cpu()
         model.train(was)
         metrics = {"eval_loss": float(sums[0] / sums[1])}
         self.log(dict(metrics))
@@ -89,8 +92,14 @@ class StageTrainer(Trainer):
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         """Of a model with adapters, only the one that is trained: the frozen ones lie where they came from."""
-        if self.args.should_save and hasattr(self.model, "peft_config"):
-            self.model.save_pretrained(output_dir, state_dict=state_dict, selected_adapters=[adapters.TRAINED])
+        model: Any = self.model
+        if self.args.should_save and hasattr(model, "peft_config"):
+            model.save_pretrained(
+                output_dir,
+                state_dict=state_dict,
+                selected_adapters=[adapters.TRAINED],
+                save_embedding_layers=False,  # lora.save says which; `auto` asks the hub
+            )
         else:
             super()._save(output_dir, state_dict)
 
