@@ -601,7 +601,7 @@ def test_a_published_dataset_holds_no_word_of_a_post_and_comes_back_whole(
     posts = {r["id"]: r["text"] for r in rows}
     for row in kept(tmp_path / "public"):  # quoted words are taken out however short they are
         said = re.findall("“([^“”]+)”", row["explanation"])
-        assert said
+        assert said or row["level"] == 0
         assert not [q for q in said if q in posts[row["id"]]], row["explanation"]
     done = call("publish", "--restore", tmp_path / "public", "--from", source, "--out", tmp_path / "back")
     assert done.code == 0, done

@@ -230,7 +230,7 @@ def test_what_a_killed_build_left_lying_is_no_part_of_the_next(
             call("build", recipe, "--from", source, "--out", tmp_path / "out")
     for name in ("train.jsonl", "train.jsonl.spool", "test.jsonl.tmp", "dropped.jsonl.tmp", "parquet/train.parquet",
                  "review/sample.jsonl", "quality.json"):  # fmt: skip
-        published.write(tmp_path / "out" / name, '{"id": "left", "half": ')
+        published.write(tmp_path / "out" / name, '{"id": "left"}\n' * 200 + '{"half": ')
     assert call("build", recipe, "--from", source, "--out", tmp_path / "out").code == 0
     assert contents(tmp_path / "out") == contents(tmp_path / "calm")
 
