@@ -104,8 +104,9 @@ def write(task: Task, answer: Answer) -> str:
     return json.dumps(out, ensure_ascii=False)
 
 
-def schema(task: Task, labels: Sequence[str] | None = None) -> dict[str, Any]:
-    """The JSON schema of an answer, for servers and decoders that bind to one. labels: the gold, where it is given."""
+def schema(task: Task, labels: Sequence[str] | None = None, *, summary: bool = False) -> dict[str, Any]:
+    """The JSON schema of an answer, for servers and decoders that bind to one. labels: the gold, where it is given.
+    summary: whether a sentence for each step of the pathway is asked for too, as of a teacher."""
     keys = list(task.keys)
     quote = {
         "type": "object",
@@ -130,7 +131,7 @@ def schema(task: Task, labels: Sequence[str] | None = None) -> dict[str, Any]:
             "subject": {"type": ["string", "null"], "enum": [*SUBJECTS, None]},
             "past_attempt": {"type": ["boolean", "null"]},
         }
-    if task.kind == "sentence":
+    if summary and task.kind == "sentence":
         one = {"type": ["string", "null"]}
         properties["summary"] = {
             "type": "object",
@@ -186,8 +187,8 @@ def locate(quote: str, post: str) -> tuple[int, int] | None:
     if not quote.strip():
         return None
     at = post.find(quote)
-    if at < 0:
-        at = inert(post).find(inert(quote))
+    if at < 0:  # a quote of what was shown inert, perhaps cut through a mark
+        at = post.translate(_INERT).find(quote.translate(_INERT))
     return None if at < 0 else (at, at + len(quote))
 
 

@@ -63,7 +63,7 @@ class Dialect:
 def bound(task: str) -> dict[str, Any]:
     """The task's schema as `response_format`. It is the same for every post, so that the server caches it; the gold is
     not in it. `minLength` is left out: OpenAI's strict mode does not know it."""
-    schema = copy.deepcopy(answers.schema(tasks.load(task)))
+    schema = copy.deepcopy(answers.schema(tasks.load(task), summary=True))
     _drop(schema, "minLength")
     return {"type": "json_schema", "json_schema": {"name": task, "strict": True, "schema": schema}}
 
