@@ -113,7 +113,7 @@ def build(
     from mentalglm import build as work
 
     if purge is not None:
-        print(f"{work.purge(purge)} files of the journal deleted")
+        print(f"{work.purge(purge)} answers deleted from the journal")
         return 0
     if recipe is None:
         raise UserError("there is no recipe", "name one: mentalglm build recipes/c_imhi.toml --from FOLDER")

@@ -183,7 +183,8 @@ def _describe(path: Path) -> dict[str, Any]:
 def _files(folder: Path) -> list[str]:
     """The output files, as POSIX paths in the folder, sorted: all but the manifest, the provenance, caches and the journal
     of a build, which is no part of what it made."""
-    skipped, aside = {MANIFEST, PROVENANCE}, {"__pycache__", JOURNAL}
+    half = {f"{name}.tmp" for name in (MANIFEST, PROVENANCE)}  # what a kill left of them
+    skipped, aside = {MANIFEST, PROVENANCE} | half, {"__pycache__", JOURNAL}
     found = (p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
     return sorted(p.as_posix() for p in found if p.as_posix() not in skipped and not aside & set(p.parts))
 

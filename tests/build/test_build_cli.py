@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 
 from mentalglm import runs
-from mentalglm.build.teach import loop
 from mentalglm.sources import catalogue, fetch
 from mentalglm.sources.source import File, Source
 from tests.build import invented
@@ -298,11 +297,11 @@ def test_a_remote_teacher_is_asked_without_the_label_first_and_then_with_it(smal
     # --- purged: the dataset is whole, and a build of it asks for nothing
     done = call("build", "--purge", tmp_path / "out")
     assert done.code == 0
-    assert done.out.endswith("files of the journal deleted\n")
+    assert done.out.endswith("answers deleted from the journal\n")
     assert not list(journal.glob("answers*"))
     assert runs.verify(tmp_path / "out") == []
     assert "finished" in call("build", recipe, "--from", small, "--out", tmp_path / "out").err
-    assert call("build", "--purge", tmp_path / "out").out == "0 files of the journal deleted\n"
+    assert call("build", "--purge", tmp_path / "out").out == "0 answers deleted from the journal\n"
     assert call("build", "--purge", tmp_path / "none").code == 2
 
 
@@ -467,11 +466,6 @@ def test_what_a_remote_teacher_refuses_the_offline_one_words(small: Path, tmp_pa
     teachers = {r["source_ids"][0]: r["teacher"] for r in kept(tmp_path / "out")}
     assert teachers.pop(first["id"]) == "offline"
     assert set(teachers.values()) == {f"m@127.0.0.1:{server.port}"}
-
-
-def test_progress_counts_what_is_asked_kept_and_spent() -> None:
-    seen = loop.Progress()
-    assert (seen.total, seen.kept, seen.tokens) == (0, 0, 0)
 
 
 # --- data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -54,6 +54,14 @@ def test_what_is_exactly_right_is_found_so():
     assert found.intercept.low < 0 < found.intercept.high
 
 
+def test_chance_is_taken_off_the_error():
+    """Of exactly right probabilities the squared error is 0 on average, so that the root is cut off at 0 half the time."""
+    rng = np.random.default_rng(0)
+    p = rng.uniform(0.1, 0.9, 600)
+    found = [calibration.debiased_ece(p, (rng.random(600) < p).astype(float)) for _ in range(100)]
+    assert 30 < sum(one == 0 for one in found) < 80
+
+
 def test_overconfidence_is_found_with_its_size():
     rng = np.random.default_rng(0)
     z = rng.normal(0, 1.5, 20_000)
@@ -97,6 +105,7 @@ def test_one_probability_for_all_has_an_intercept_and_no_slope():
     assert found.intercept.value == pytest.approx(np.log(7 / 3))
 
 
+@settings(max_examples=25)
 @given(cases(2))
 def test_any_probabilities_can_be_summed_up(case):
     p, y = case

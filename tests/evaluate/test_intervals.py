@@ -71,6 +71,20 @@ def test_the_interval_is_that_of_scipy(n):
     assert found.low < found.value < found.high
 
 
+def test_skew_is_corrected_as_in_scipy():
+    x = np.random.default_rng(3).exponential(1.0, 25) ** 2
+    one = intervals.bca(
+        Cells(np.stack([x, np.ones(25)], 1), np.ones(25, int)), lambda s: s[..., :1] / s[..., 1:2], 20_000
+    )[0]
+    theirs, plain = (
+        stats.bootstrap((x,), np.mean, n_resamples=20_000, method=m, rng=np.random.default_rng(2)).confidence_interval
+        for m in ("BCa", "percentile")
+    )
+    width = theirs.high - theirs.low
+    assert (one.low, one.high) == pytest.approx((theirs.low, theirs.high), abs=0.03 * width)
+    assert theirs.high - plain.high > 0.1 * width  # so that a wrong correction would show
+
+
 def test_the_interval_holds_what_it_promises():
     """95 % of intervals from 60 skewed numbers hold the true mean; a wrong sign in the correction would lose that."""
     rng, hits = np.random.default_rng(0), 0

@@ -137,7 +137,12 @@ def test_failing_never_helps(pair, data):
     found, silent = score.values(MULTI, y, said, failed), score.values(MULTI, y, empty)
     for name in ("micro_f1", "macro_f1", "samples_f1", "exact_match", "published_formula"):
         assert found[name] <= silent[name] + 1e-12
-    assert found["exact_match"] <= (~failed).mean()
+    for name in (
+        "exact_match",
+        "samples_f1",
+        "published_formula",
+    ):  # means over posts, of which failed ones give nought
+        assert found[name] <= (~failed).mean() + 1e-12
 
 
 @given(two(12))

@@ -56,6 +56,13 @@ def test_a_sentence_cut_otherwise_answers_for_what_it_lies_on():
     assert touching[1].labels[1].sum() == 0  # 5:9 ends where 9:14 begins
 
 
+def test_a_sentence_that_only_reaches_in_does_not_answer():
+    unfolded = spans.unfold(*pair_of(GOLD, [post((0, 5, ""), (5, 11, "event.life"), (11, 14, "belief.blame"))]))
+    assert unfolded is not None
+    assert unfolded[1].labels[1].sum() == 2  # 5:11 has two characters of 9:14 in common, under a half of either
+    assert f1(unfolded) == 2 / 3
+
+
 def test_a_post_without_an_answer_fails_in_each_sentence_and_groups_are_posts():
     g, s = pair_of(GOLD * 3, [GOLD[0], None, GOLD[0]])
     unfolded = spans.unfold(g, s)

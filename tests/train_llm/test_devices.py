@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mentalglm import runs
+from mentalglm.errors import UserError
 from mentalglm.train import llm
 
 from . import small
@@ -28,3 +29,19 @@ def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
         for key in ("loss", "eval_loss", "grad_norm"):
             if key in a:
                 assert b[key] == pytest.approx(a[key], rel=2e-3), (key, a["step"])
+
+
+@pytest.mark.parametrize("parallel", ["fsdp", "zero2"])
+def test_sharing_a_model_out_needs_gpus(parallel: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a processor accelerate would take DDP in FSDP's place without a word."""
+    small.needs_training()
+    import torch
+
+    from mentalglm.train.llm import trainer
+    from mentalglm.train.llm.recipe import Fit, read
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    recipe = read(small.recipe(tmp_path))
+    recipe = recipe.model_copy(update={"fit": Fit(parallel=parallel)})  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=f"{parallel} shares a model out over GPUs"):
+        trainer.arguments(recipe, recipe.stages[0], tmp_path, 10, "float32", 2)

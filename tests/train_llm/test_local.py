@@ -98,10 +98,13 @@ def test_what_the_decoder_is_bound_to_is_what_is_trained() -> None:
 # --- an answer as an analysis
 
 
-def made(task: Any, quotes: list[tuple[str, int, int]], labels: tuple[str, ...], text: str, **more: Any) -> dict[str, Any]:
+def made(
+    task: Any, quotes: list[tuple[str, int, int]], labels: tuple[str, ...], text: str, **more: Any
+) -> dict[str, Any]:
     found = tuple(Quote(k, a, b, text[a:b]) for k, a, b in quotes)
-    further = {"level": 8, "expression": "plan", "subject": "self", "past_attempt": False} | more
-    answer = Answer(found, "说明。", labels, further if task is RISK else {})
+    further = {"level": 8, "expression": "plan", "subject": "self", "past_attempt": False}
+    dropped = more.pop("dropped", ())
+    answer = Answer(found, "说明。", labels, further | more if task is RISK else {}, {}, dropped)
     return local.analysis(task, answer, text, None)
 
 
@@ -114,6 +117,8 @@ def test_a_label_without_a_quote_is_not_sure() -> None:
     assert made(RISK, [("high", 0, 5)], ("low",), text, level=2)["evidence"] == []
     assert made(DISTORTION, [("labeling", 0, 2)], ("labeling", "mind_reading"), text)["abstained"] is True
     assert made(DISTORTION, [], (), text)["abstained"] is False
+    made_up = made(RISK, [], ("low",), text, level=0, dropped=("没有的话",))
+    assert (made_up["abstained"], made_up["dropped_quotes"]) == (True, 1)
 
 
 def test_the_pathway_is_laid_over_the_sentences() -> None:

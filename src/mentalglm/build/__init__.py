@@ -37,19 +37,23 @@ def command(
 
 
 def purge(folder: Path) -> int:
-    """Deletes the journal of a dataset's folder, which holds posts and answers; returns how many files went. A build at
-    work there is a UserError."""
+    """Deletes the journal of a dataset's folder, or a journal folder itself: it holds posts and answers, which are
+    overwritten first. Returns how many answers went. A build at work there is a UserError."""
+    from mentalglm.build.journal import ANSWERS, Journal
     from mentalglm.build.lock import only_one
     from mentalglm.errors import UserError
     from mentalglm.runs import JOURNAL
 
-    journal = folder / JOURNAL
+    journal = folder if (folder / ANSWERS).is_file() else folder / JOURNAL
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder", "name the folder of a dataset that `mentalglm build` wrote")
     if not journal.is_dir():
         return 0
+    gone = 0
     with only_one(folder):
-        files = [p for p in sorted(journal.glob("*")) if p.is_file() and p.name != "lock"]
-        for path in files:
+        if (journal / ANSWERS).is_file():
+            with Journal.open(journal / ANSWERS) as held:
+                gone = held.purge(all=True)
+        for path in sorted(journal.glob(f"{ANSWERS}*")):
             path.unlink()
-    return len(files)
+    return gone

@@ -48,6 +48,8 @@ create table asked (
 create table batches (id text primary key, teacher text not null, questions text not null, at real not null);
 """
 
+ANSWERS = "answers.sqlite"  # the journal's name in its folder
+
 
 class Key(NamedTuple):
     """What an answer is an answer to. `teacher` is the teacher's fingerprint, `request` the hash of what was sent."""

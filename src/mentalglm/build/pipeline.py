@@ -267,12 +267,14 @@ def _report(recipe: Recipe, folder: Path, divided: Divided, lessons: Lessons, ke
         t: {"answers": n, "did_not_pass": dict(sorted(lessons.found_wanting[t].items()))}
         for t, n in sorted(lessons.asked.items())
     }
+    refused = [quality.Row(i, g.taught, g.verdict.findings) for i, g in in_order(divided.items, lessons.refused)]
     return report.write(
         folder,
         [r for r in judged if r.id in kept],
         [r for r in judged if r.id not in kept],
         recipe.quality,
         asked=asked,
+        refused=[r for r in refused if every[r.id].taught.status != "refused"],
     )
 
 

@@ -159,7 +159,7 @@ def read(path: Path) -> Recipe:
     """Raises UserError that lists everything wrong with the recipe."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise UserError(f"no recipe at {path}", "name a file such as recipes/c_imhi.toml") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not TOML: {error}", "mend that line") from None

@@ -169,8 +169,8 @@ def bound(task: Task) -> dict[str, Any]:
 
 
 def analysis(task: Task, answer: Answer, text: str, probabilities: dict[str, float] | None) -> dict[str, Any]:
-    """An answer as an analysis (contract 2). A label without a quote in the post sets `abstained`; so does a level on the
-    other side of the label."""
+    """An answer as an analysis (contract 2). A label without a quote in the post sets `abstained`; so do quotes of
+    which none is in the post, and a level on the other side of the label."""
     quotes = [q for q in answer.evidence if q.label in answer.labels]
     shown = {q.label for q in quotes} | {p for q in quotes if (p := task.parent(q.label))}
     bare = [k for k in answer.labels if k not in shown and k != "low"]
@@ -179,7 +179,7 @@ def analysis(task: Task, answer: Answer, text: str, probabilities: dict[str, flo
         "probabilities": probabilities,
         "evidence": [q._asdict() for q in quotes],
         "explanation": answer.explanation,
-        "abstained": bool(bare),
+        "abstained": bool(bare) or bool(answer.dropped_quotes and not quotes),  # all of its reasons were made up
     }
     if answer.dropped_quotes:
         out["dropped_quotes"] = len(answer.dropped_quotes)
@@ -240,8 +240,9 @@ def _load(where: str, card: dict[str, Any], dtype: str) -> tuple[Any, Any]:
     from mentalglm.train.llm.model import device, loading
     from mentalglm.train.llm.recipe import Base
 
-    named = {"path": where} if Path(where).is_dir() else {"hub": where}
-    with loading(Base(**named)):
+    named = Base(path=where) if Path(where).is_dir() else Base(hub=where)
+    model: Any
+    with loading(named):
         tokenizer = AutoTokenizer.from_pretrained(where)
         if card.get("weights") == "adapter":
             base = card["base"]
@@ -255,5 +256,3 @@ def _load(where: str, card: dict[str, Any], dtype: str) -> tuple[Any, Any]:
 
 def _error(code: str, message: str) -> dict[str, Any]:
     return {"error": {"code": code, "message": message}}
-
-

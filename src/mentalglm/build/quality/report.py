@@ -25,7 +25,12 @@ EXAMPLES = 5
 
 
 def summary(
-    kept: Sequence[Row], dropped: Sequence[Row], settings: Settings | None = None, *, slow: bool = True
+    kept: Sequence[Row],
+    dropped: Sequence[Row],
+    settings: Settings | None = None,
+    *,
+    slow: bool = True,
+    refused: Sequence[Row] = (),
 ) -> dict[str, Any]:
     """Counts and rates over rows that carry their findings.
 
@@ -43,7 +48,7 @@ def summary(
         "reasons": _reasons(kept, dropped),
         "quotes": {"kept": quote_rates(kept, settings), "all": quote_rates(rows, settings)},
         "label_hidden": _hidden(rows),
-        "refusals": refusal_table(rows),
+        "refusals": refusal_table([*rows, *refused]),
         "across": _across(kept, settings),
         "settings": settings.model_dump(),
     }
@@ -64,15 +69,17 @@ def write(
     settings: Settings | None = None,
     *,
     asked: dict[str, Any] | None = None,
+    refused: Sequence[Row] = (),
     with_text: bool = False,
     draw: bool = True,
 ) -> dict[str, Any]:
     """Writes `quality.json`, `quality.md` and, where matplotlib is installed, `quality.png` into `folder`, and gives the
     summary; `plots` in it says what was drawn, or why not. asked: by teacher how many answers it gave and, by reason,
-    how many did not pass: most of these have been asked anew. OSError where the folder cannot be written."""
+    how many did not pass: most of these have been asked anew. refused: refusals of rows that another teacher then
+    answered. OSError where the folder cannot be written."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    found = summary(kept, dropped, settings) | {"asked": asked or {}}
+    found = summary(kept, dropped, settings, refused=refused) | {"asked": asked or {}}
     found["plots"] = plots.draw(found, folder / "quality.png") if draw else "not drawn"
     text = json.dumps(found, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
     (folder / "quality.json").write_text(text, encoding="utf-8")

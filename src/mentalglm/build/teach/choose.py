@@ -47,11 +47,11 @@ def _remote(recipe: Recipe, folder: Path | None) -> RemoteTeacher:
 
 def open_journals(made: Sequence[Teacher], folder: Path, stack: ExitStack) -> None:
     """Gives every remote teacher the journal in `folder`, for as long as `stack` is open."""
-    from mentalglm.build.journal import Journal
+    from mentalglm.build.journal import ANSWERS, Journal
 
     asking = [t for t in made if isinstance(t, RemoteTeacher)]
     if asking:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        journal = stack.enter_context(Journal.open(folder / "answers.sqlite"))
+        journal = stack.enter_context(Journal.open(folder / ANSWERS))
         for teacher in asking:
             teacher.use(journal)

@@ -155,7 +155,7 @@ def arguments(recipe: Recipe, stage: Stage, folder: Path, steps: int, dtype: str
         max_grad_norm=stage.clip,
         optim="adamw_torch" if cpu else "adamw_torch_fused",
         bf16=dtype == "bfloat16",
-        activation_checkpointing=fit.checkpointing,
+        activation_checkpointing=fit.checkpointing and fit.parallel != "fsdp",  # FSDP has its own
         activation_checkpointing_kwargs={"use_reentrant": False} if fit.checkpointing else None,
         torch_compile=fit.compile,
         logging_steps=1,
@@ -184,14 +184,16 @@ def _parallel(recipe: Recipe, stage: Stage) -> dict[str, Any]:
     """FSDP or DeepSpeed, for models that do not fit one device: start it with `torchrun --nproc-per-node N -m mentalglm
     train …` or `accelerate launch`."""
     kind = recipe.fit.parallel
+    if kind != "ddp" and not torch.cuda.is_available():  # accelerate would take DDP in its place, and say nothing
+        raise UserError(f"{kind} shares a model out over GPUs, and this machine has none", 'set fit.parallel = "ddp"')
     if kind == "fsdp":
         config = {
             "version": 2,
             "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
             "state_dict_type": "FULL_STATE_DICT",
-            "cpu_ram_efficient_loading": True,
+            "activation_checkpointing": recipe.fit.checkpointing,
         }
-        return {"fsdp": "full_shard auto_wrap", "fsdp_config": config}
+        return {"fsdp": True, "fsdp_config": config}
     if kind.startswith("zero"):
         auto = "auto"
         return {
