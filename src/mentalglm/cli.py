@@ -187,8 +187,50 @@ def train(
 
 
 @app.command
+def evaluate(
+    *,
+    task: str,
+    gold: Path,
+    pred: Annotated[list[str], Parameter(negative=())],
+    out: Path | None = None,
+    group: str | None = None,
+    seed: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 0,
+    samples: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 1000,
+    overwrite: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+) -> int:
+    """Score any system's predictions against gold labels, with intervals and trivial baselines.
+
+    Parameters
+    ----------
+    task
+        The task, as in `mentalglm tasks`, or pathway_summary, or an English one such as imhi_dr.
+    gold
+        Gold labels: rows of a dataset that `build` wrote, or {"id", "labels"}; JSONL, CSV or Parquet.
+    pred
+        Predictions, as `analyze` writes them or {"id", "labels"}; NAME=FILE names the system, and the option may be
+        given several times: then systems are compared in pairs.
+    out
+        The run folder; without it runs/evaluate-TASK-HASH.
+    group
+        A column of the gold whose rows belong together (a patient, a thread): intervals are drawn by it.
+    seed
+        Of the bootstrap.
+    samples
+        Bootstrap samples; 0 for no intervals.
+    overwrite
+        Replace what is in --out.
+    """
+    from mentalglm.evaluate.command import command
+
+    done = command(task, gold, pred, out, seed=seed, samples=samples, group=group, overwrite=overwrite)
+    for line in done.lines:
+        print(line)
+    return done.code
+
+
+@app.command
 def verify(folder: Path) -> int:
-    """Check a run folder: recompute every count and hash of its manifest.
+    """Check a run folder: recompute every count and hash of its manifest, and of an evaluation every score.
 
     Parameters
     ----------
@@ -196,8 +238,9 @@ def verify(folder: Path) -> int:
         A run folder, or a dataset that `build` wrote.
     """
     from mentalglm import runs
+    from mentalglm.evaluate.command import recompute
 
-    problems = runs.verify(folder)
+    problems = runs.verify(folder) or recompute(folder)
     for problem in problems:
         print(problem)
     if not problems:

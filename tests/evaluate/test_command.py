@@ -28,7 +28,12 @@ def files(tmp_path):
     for name, share in (("a", 0.7), ("b", 0.8), ("c", 0.9)):
         p = np.where(rng.random(120) < share, y, ~y) * 0.6 + 0.2 + rng.random(120) * 0.1
         rows = [
-            {"id": f"p{n}", "labels": ["high" if v > 0.5 else "low"], "probabilities": {"low": 1 - v, "high": v}}
+            {
+                "id": f"p{n}",
+                "labels": ["high" if v > 0.5 else "low"],
+                "probabilities": {"low": 1 - v, "high": v},
+                "abstained": bool(abs(v - 0.5) < 0.25),
+            }
             for n, v in enumerate(p)
         ]
         paths[name] = save(tmp_path / f"{name}.jsonl", rows[:-2] if name == "a" else rows)
@@ -73,6 +78,7 @@ def test_one_system(files, tmp_path):
 def test_the_stored_predictions_give_the_scores_again_and_a_change_shows(files, tmp_path):
     run = call(files, tmp_path / "run", "a", "b", group="thread").folder
     assert command.recompute(run) == []
+    assert json.loads((run / "scores.json").read_text())["abstained"] > 0
     text = (run / "scores.json").read_text()
     value = json.loads(text)["metrics"]["f1"]["value"]
     (run / "scores.json").write_text(text.replace(f'"value": {value}', '"value": 0.999', 1))
@@ -196,6 +202,16 @@ def test_english_tasks_have_the_weighted_f1(tmp_path):
     assert set(score["baselines"]) == {"majority"}
     assert "weighted F1" in (found.folder / "tables.md").read_text()
     assert any("no gold row has" in line for line in found.lines)
+
+
+def test_synthetic_posts_are_called_so(files, tmp_path):
+    rows = [json.loads(line) for line in files["gold"].read_text().splitlines()]
+    rows[0]["synthetic"], rows[1]["sources"], rows[2]["source"] = True, ["pathway_synthetic"], "sos_hl_1k"
+    save(files["gold"], rows)
+    found = call(files, tmp_path / "run", "b")
+    assert any("2 of the 120 posts are synthetic" in line for line in found.lines)
+    assert "2 of the 120 posts are synthetic" in (found.folder / "tables.md").read_text()
+    assert command.recompute(found.folder) == []
 
 
 def test_no_post_stands_in_the_folder(files, tmp_path):

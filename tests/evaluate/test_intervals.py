@@ -26,6 +26,20 @@ def test_patterns_are_the_different_rows(a):
     assert times.tolist() == np.bincount(inverse).tolist()
 
 
+def test_many_columns_do_not_run_over():
+    rows = np.zeros((3, 130), bool)
+    rows[1, 0] = rows[2, 129] = True
+    assert len(intervals.patterns(rows)[0]) == 3
+
+
+def test_how_many_come_from_each_block_varies_too():
+    """Blocks of 65,536 posts are no strata."""
+    x = (np.arange(100_000) < 65_536).astype(float)
+    given_ = Cells(np.stack([x, np.random.default_rng(0).random(100_000)], 1), np.ones(100_000, int))
+    sums = intervals.resampled(given_, 200)[:, 0]
+    assert sums.std() == pytest.approx(x.std() * np.sqrt(100_000), rel=0.2)
+
+
 @given(arrays(bool, (30, 3)), arrays(int, 30, elements=st.integers(0, 4)))
 def test_cells_sum_to_the_whole_with_and_without_groups(a, groups):
     groups = np.unique(groups, return_inverse=True)[1]

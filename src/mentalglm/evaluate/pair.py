@@ -45,7 +45,8 @@ class Problems:
 
 @dataclass(slots=True)
 class Gold:
-    """What is right: N posts. labels [N, K]; groups [N] of whole numbers, or None where each post stands for itself."""
+    """What is right: N posts. labels [N, K]; groups [N] of whole numbers, or None where each post stands for itself;
+    synthetic: how many of the posts were written for the purpose, which is said wherever a figure stands."""
 
     space: Space
     ids: list[str]
@@ -53,6 +54,7 @@ class Gold:
     groups: np.ndarray | None
     said: list[Said]
     problems: Problems
+    synthetic: int = 0
 
     @property
     def absent(self) -> list[str]:
@@ -89,6 +91,7 @@ def read_gold(path: Path, space: Space, group: str | None = None) -> Gold:
     bit, problems, others = bits(space), Problems(), Counter[str]()
     found: dict[str, Said] = {}
     groups: list[str] = []
+    synthetic = 0
     for item in rows.read(path):
         if item.problem:
             problems.add("unreadable", f"row {item.number}", item.problem)
@@ -105,6 +108,7 @@ def read_gold(path: Path, space: Space, group: str | None = None) -> Gold:
             problems.add("duplicate" if same else "conflict", id_)
             continue
         found[id_] = said
+        synthetic += _synthetic(item.value)
         if group is not None:
             if item.value.get(group) in (None, ""):
                 raise UserError(f"row {item.number} of {path} has no {group!r}", "name a column that every row has")
@@ -120,7 +124,14 @@ def read_gold(path: Path, space: Space, group: str | None = None) -> Gold:
         raise UserError(f"{path} has no row of {space.name}; it has {tasks}", "name the task with --task")
     said = list(found.values())
     numbers = np.unique(groups, return_inverse=True)[1] if group is not None else None
-    return Gold(space, list(found), matrix([s.mask for s in said], space), numbers, said, problems)
+    return Gold(space, list(found), matrix([s.mask for s in said], space), numbers, said, problems, synthetic)
+
+
+def _synthetic(row: dict[str, Any]) -> bool:
+    """Whether a row says that its post is synthetic: in a flag, or in the names of its sources (as `build` writes them)."""
+    sources = row.get("sources") or row.get("source") or ()
+    named = [sources] if isinstance(sources, str) else sources
+    return row.get("synthetic") in (True, "true") or any("synthetic" in str(name) for name in named)
 
 
 def read_system(path: Path, name: str, gold: Gold) -> System:

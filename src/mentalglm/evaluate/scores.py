@@ -170,7 +170,7 @@ def _calibration(gold: Gold, system: System, samples: int, seed: int) -> dict[st
     out["risk_coverage"] = curve._asdict()
     out["left_out"] = len(gold.ids) - len(rows)
     out["population"] = {"prevalence": float(y.mean()), "n": len(rows), "text": space.population}
-    if space.binary and space.positive:
+    if space.name == "suicide_risk":
         out["net_benefit"] = decisions.net_benefit(p[:, 0], y[:, 0], groups, samples, seed)
     return out
 
@@ -210,6 +210,7 @@ def everything(
     out["gold"] = {
         "classes_without_gold": gold.absent,
         "groups": None if gold.groups is None else int(gold.groups.max()) + 1,
+        "synthetic": gold.synthetic,
         "problems": gold.problems.listed(),
     }
     out["samples"], out["seed"], out["format"] = samples, seed, FORMAT

@@ -73,7 +73,7 @@ def load(name: str) -> Space:
     if name in IMHI:
         keys = IMHI[name]
         positive = "yes" if keys == _YES_NO else None
-        return Space(name, "single", keys, ("weighted_f1", "accuracy"), positive, population="posts in English (IMHI)")
+        return Space(name, "single", keys, ("weighted_f1", "accuracy"), positive, population="Posts in English (IMHI).")
     if name == SUMMARY:
         return Space(name, "summary", ("event", "belief", "consequence", "disputation"), _HEADLINES[name])
     if name not in tasks.NAMES:

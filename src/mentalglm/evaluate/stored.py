@@ -45,6 +45,7 @@ def write(path: Path, gold: Gold, systems: dict[str, list[System]]) -> None:
     meta = {
         "task": space.name,
         "gold": _told(gold.problems),
+        "synthetic": gold.synthetic,
         "systems": [{"system": name, "name": system.name, "problems": _told(system.problems)} for name, system in flat],
     }
     table = pyarrow.table(columns).replace_schema_metadata({_META: json.dumps(meta, ensure_ascii=False).encode()})
@@ -65,7 +66,7 @@ def read(path: Path) -> tuple[Gold, dict[str, list[System]]]:
     said = [one or Said(0) for one in _read_answers(table, space, "gold")]
     groups = table["group"].to_numpy() if "group" in table.column_names else None
     labels = matrix([one.mask for one in said], space)
-    gold = Gold(space, table["id"].to_pylist(), labels, groups, said, _problems(meta["gold"]))
+    gold = Gold(space, table["id"].to_pylist(), labels, groups, said, _problems(meta["gold"]), meta["synthetic"])
     systems: dict[str, list[System]] = {}
     for i, one in enumerate(meta["systems"]):
         status = table[f"{i}.status"].to_numpy().astype(np.int8)

@@ -209,6 +209,10 @@ def _head(scores: dict[str, Any]) -> list[str]:
 def _notes(scores: dict[str, Any]) -> list[str]:
     """Everything that was set aside or found wanting, by name."""
     out: list[str] = []
+    if n := scores["gold"]["synthetic"]:
+        out.append(
+            f"- {n} of the {scores['n']} posts are synthetic: written and reviewed by language models, no clinician"
+        )
     if absent := scores["gold"]["classes_without_gold"]:
         out.append(f"- no gold row has {', '.join(absent)}: their F1 counts as 0 in macro-F1")
     for where, problems in (
