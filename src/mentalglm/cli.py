@@ -73,7 +73,7 @@ def analyze(
     task
         Only this task; may be given several times. `mentalglm tasks` lists them.
     model
-        The model: mini, which runs on this machine.
+        The model: mini, or the folder (or hub id) of a language model, such as `mentalglm train` makes.
     base_url
         The address of a remote model.
     text_column

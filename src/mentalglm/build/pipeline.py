@@ -33,7 +33,7 @@ from mentalglm.errors import MissingError, UserError
 from mentalglm.sources import catalogue, clinical, find, generic
 from mentalglm.sources.labelled import Labelled
 from mentalglm.sources.source import Source
-from mentalglm.tasks.answer import Answer
+from mentalglm.tasks.answer import Answer, ask_imhi
 
 Say = Callable[[str], None]
 Row = dict[str, Any]
@@ -180,10 +180,11 @@ def _teach(
 
 
 def _published(item: Item, row: Labelled, judge: Callable[[Item, Taught], quality.Verdict]) -> Given:
-    """An English instruction as its authors published it: question and answer stay, the checks are those that apply."""
+    """An English instruction in IMHI's own grammar: the post (masked, role tokens inert) and the question as published,
+    the answer as published; the checks are those that apply."""
     reply = row.answer or ""
     answer = Answer((), row.explanation or reply, item.labels)
-    taught = Taught("imhi", "given", "ok", answer, raw=reply, meta={"question": row.question or "", "answer": reply})
+    taught = Taught("imhi", "given", "ok", answer, raw=reply, meta={"question": ask_imhi(item.text, row.question or ""), "answer": reply})
     return Given(taught, judge(item, taught))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from mentalglm.errors import UserError
@@ -10,7 +11,7 @@ from mentalglm.models.given import recall_of
 from mentalglm.schema import Post
 
 Record = dict[str, Any]
-_ONLY_MINI = "use --model mini (from Python: mentalglm.load('mini')), the only model of this version"
+_ONLY_MINI = "use --model mini (from Python: mentalglm.load('mini')), or the folder of a model that `mentalglm train` made"
 
 
 @runtime_checkable
@@ -49,6 +50,10 @@ def load(
     Raises UserError for an unknown spec or a value out of range, MissingError where a file of the model is not there.
     """
     check(spec, threads=threads, base_url=base_url, prevalence=prevalence, operating_point=operating_point)
+    if spec != "mini":
+        from mentalglm.models.local import Local
+
+        return Local(spec, threads)
     from mentalglm.models.mini import Mini  # here: numpy and onnxruntime load with it
 
     return Mini(threads=threads, prevalence=prevalence, operating_point=operating_point)
@@ -69,10 +74,17 @@ def check(
         raise UserError(f"--prevalence {prevalence:g} is no share", "give the share of high-risk posts, such as 0.01")
     if operating_point is not None:
         recall_of(operating_point)
-    if spec != "mini":
+    if spec != "mini" and not is_place(spec):
         raise UserError(_unknown(spec), _ONLY_MINI)
+    if spec != "mini" and (prevalence is not None or operating_point is not None):
+        raise UserError("--prevalence and --operating-point are of mini's calibrated probabilities", "leave them out")
     if base_url is not None:
         raise UserError("--base-url goes with a remote model, and mini runs on this machine", "leave it out")
+
+
+def is_place(spec: str) -> bool:
+    """Whether `spec` names a folder or a hub id, not a model of the series."""
+    return not spec.startswith(("api:", "cascade:")) and ("/" in spec or spec.startswith(".") or Path(spec).is_dir())
 
 
 def _unknown(spec: str) -> str:
@@ -83,6 +95,4 @@ def _unknown(spec: str) -> str:
         return f"this version has no cascades ({spec!r})"
     if spec in ("nano", "9b", "9b-chat"):
         return f"this version does not have the model {spec!r} yet"
-    if "/" in spec or spec.startswith("."):
-        return f"this version loads no model from a folder or hub ({spec!r})"
     return f"no model {spec!r}"

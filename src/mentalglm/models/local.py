@@ -1,8 +1,9 @@
 """A language model from a folder or a hub id, such as `mentalglm train` writes: it answers as it was trained to be asked.
 
-Greedy decoding bound to the task's schema (contract 6), so that an answer parses unless it runs to the limit; evidence is
-looked up in the post. The probability of a single-label task is that of each label behind the model's own reasons; for
-several labels a greedy answer gives none.
+Greedy decoding bound to the task's schema (contract 6), so that an answer parses (but for one that explains in blanks:
+unparsed); one that finds no end is asked for again with little room, and is not sure. Evidence is looked up in the post.
+The probability of a single-label task is that of each label behind the model's own reasons; for several labels a greedy
+answer gives none.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mentalglm.errors import MissingError, UserError
 from mentalglm.models.given import Given, posts_of, tasks_of
@@ -22,8 +23,18 @@ from mentalglm.tasks.answer import Answer, Quote, Unparsed, parse, render, schem
 from mentalglm.text import sentences
 
 CHUNK = 16  # posts that are answered together
-QUOTES, QUOTE, EXPLANATION = 8, 60, 400  # quotes, and characters of each and of the explanation
 CARD = "mentalglm.json"
+
+
+class Room(NamedTuple):
+    """What an answer may hold: quotes, and characters of each and of the explanation."""
+
+    quotes: int
+    quote: int
+    explanation: int
+
+
+WIDE, NARROW = Room(8, 60, 400), Room(1, 20, 60)
 
 
 class Local:
@@ -55,7 +66,7 @@ class Local:
         size = self.model.get_output_embeddings().weight.shape[0]
         info = xgrammar.TokenizerInfo.from_huggingface(tokenizer, vocab_size=size, stop_token_ids=self.encoder.ends)
         self._compiler = xgrammar.GrammarCompiler(info)
-        self._grammars: dict[str, Any] = {}
+        self._grammars: dict[tuple[str, Room], Any] = {}
 
     def analyze(
         self, posts: Iterable[Given], *, tasks: Sequence[str] | str | None = None, lang: str = "zh"
@@ -100,20 +111,32 @@ class Local:
         users = [render(task, post.text) for post in posts]
         long = [len(self.encoder.prompt(user)) > room for user in users]
         asked = [user for user, is_long in zip(users, long, strict=True) if not is_long]
-        said = iter(answers(self.model, self.encoder, asked, self.limit, CHUNK, lambda: [self._bound(task)]))
+        said = answers(self.model, self.encoder, asked, self.limit, CHUNK, lambda: [self._bound(task, WIDE)])
+        endless = [k for k, s in enumerate(said) if not s.stopped]
+        again = [asked[k] for k in endless]  # once more, with little room, so that it comes to an end
+        for k, s in zip(
+            endless,
+            answers(self.model, self.encoder, again, self.limit, CHUNK, lambda: [self._bound(task, NARROW)]),
+            strict=True,
+        ):
+            said[k] = s
+        left = iter(enumerate(said))
         out: list[dict[str, Any]] = []
         for post, user, is_long in zip(posts, users, long, strict=True):
             if is_long:
                 out.append(_error("too_long", "the post is longer than the model can read"))
                 continue
-            text = next(said).text
+            k, (text, _) = next(left)
             try:
                 answer = parse(task, text, post.text)
             except Unparsed as error:
                 out.append(_error("unparsed", f"the answer cannot be read: {error}"))
                 continue
             probabilities = self._probabilities(task, user, text) if task.kind == "single" else None
-            out.append(analysis(task, answer, post.text, probabilities))
+            made = analysis(task, answer, post.text, probabilities)
+            if k in endless:
+                made |= {"abstained": True, "notes": ["shortened"]}
+            out.append(made)
         return out
 
     def _probabilities(self, task: Task, user: str, said: str) -> dict[str, float] | None:
@@ -138,27 +161,28 @@ class Local:
         rounded = [round(s, 4) for s in shares[:-1]]
         return dict(zip(task.keys, [*rounded, round(1 - sum(rounded), 4)], strict=True))
 
-    def _bound(self, task: Task) -> Any:
+    def _bound(self, task: Task, room: Room) -> Any:
         """What keeps an answer within the task's schema; new for each call."""
         from xgrammar.contrib.hf import LogitsProcessor
 
-        if task.name not in self._grammars:
-            self._grammars[task.name] = self._compiler.compile_json_schema(
-                json.dumps(bound(task)), any_whitespace=False, separators=(", ", ": ")
+        key = (task.name, room)
+        if key not in self._grammars:
+            self._grammars[key] = self._compiler.compile_json_schema(
+                json.dumps(bound(task, room)), any_whitespace=False, separators=(", ", ": ")
             )
-        return LogitsProcessor(self._grammars[task.name])
+        return LogitsProcessor(self._grammars[key])
 
 
-def bound(task: Task) -> dict[str, Any]:
+def bound(task: Task, room: Room) -> dict[str, Any]:
     """The schema that decoding is bound to: `answer.schema` without the summary, which is a question of its own, without
     nulls, and with limits, so that an answer ends."""
     made = schema(task)
     properties = {k: v for k, v in made["properties"].items() if k != "summary"}
     quote = properties["evidence"]["items"]
-    short = quote["properties"]["quote"] | {"maxLength": QUOTE}
+    short = quote["properties"]["quote"] | {"maxLength": room.quote}
     items = quote | {"properties": quote["properties"] | {"quote": short}}
-    properties["evidence"] = properties["evidence"] | {"items": items, "maxItems": QUOTES}
-    properties["explanation"] = properties["explanation"] | {"maxLength": EXPLANATION}
+    properties["evidence"] = properties["evidence"] | {"items": items, "maxItems": room.quotes}
+    properties["explanation"] = properties["explanation"] | {"maxLength": room.explanation}
     if task.kind != "single":
         properties["labels"] = properties["labels"] | {"maxItems": len(task.keys)}
     for key, value in properties.items():

@@ -92,6 +92,11 @@ def render(task: Task, post: str, lang: Lang = "zh") -> str:
     return f"{instruction(task, lang)}\n{'帖子' if lang == 'zh' else 'Post'}：{inert(post)}"
 
 
+def ask_imhi(post: str, question: str) -> str:
+    """The user's turn of an English IMHI task, in IMHI's own grammar (MentalLLaMA, Yang et al. 2024)."""
+    return f'Consider this post: "{inert(post)}" Question: {question}'
+
+
 def write(task: Task, answer: Answer) -> str:
     """The assistant's turn: one line of JSON."""
     out: dict[str, Any] = {

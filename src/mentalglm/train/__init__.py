@@ -20,6 +20,10 @@ def command(recipe: Path, out: Path | None = None, from_: Path | None = None, wo
     that was stopped goes on with the fits that are not there yet.
     Raises UserError for a wrong recipe, or an `out` that holds something else; MissingError for files that are missing.
     """
+    if kind_of(recipe) == "llm":
+        from mentalglm.train import llm
+
+        return llm.command(recipe, out, from_, _say)
     from mentalglm import runs
     from mentalglm.train import corpus, e5
     from mentalglm.train.recipe import read
@@ -33,6 +37,16 @@ def command(recipe: Path, out: Path | None = None, from_: Path | None = None, wo
         _train(chosen, from_, run, workers)
     _say(f"done: the model is {run.folder / 'model'}, its figures are {run.folder / 'figures.json'}")
     return 0
+
+
+def kind_of(recipe: Path) -> str:
+    """What a recipe trains: `mini` or `llm`; `mini` too where it cannot be read, since its reader says what is wrong."""
+    import tomllib
+
+    try:
+        return str(tomllib.loads(recipe.read_text(encoding="utf-8")).get("kind", "mini"))
+    except (OSError, ValueError):
+        return "mini"
 
 
 def _train(recipe: Recipe, from_: Path | None, run: Run, workers: int) -> None:

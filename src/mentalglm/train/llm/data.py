@@ -136,12 +136,12 @@ def _dataset(home: Path, split: str) -> Iterator[dict[str, Any]]:
 def _imhi(names: Sequence[str], split: str, folder: Path | None) -> Iterator[dict[str, Any]]:
     """Rows of the published IMHI sets, in IMHI's own grammar (Yang et al., arXiv 2309.13567)."""
     from mentalglm.sources import catalogue, find
-    from mentalglm.tasks.answer import inert
+    from mentalglm.tasks.answer import ask_imhi
 
     for name in names:
         for r in find.read(catalogue.load(f"imhi_{name.lower()}"), folder).rows:
             if r.part == split and r.question and r.answer:
-                asked = f'Consider this post: "{inert(r.text)}" Question: {r.question}'
+                asked = ask_imhi(r.text, r.question)
                 turns = [{"role": "user", "content": asked}, {"role": "assistant", "content": r.answer}]
                 yield {"id": r.id, "task": r.task, "key": content_key(r.text), "messages": turns}
 
