@@ -238,9 +238,10 @@ def verify(folder: Path) -> int:
         A run folder, or a dataset that `build` wrote.
     """
     from mentalglm import runs
+    from mentalglm.build.recount import recount
     from mentalglm.evaluate.command import recompute
 
-    problems = runs.verify(folder) or recompute(folder)
+    problems = runs.verify(folder) or recompute(folder) or recount(folder)
     for problem in problems:
         print(problem)
     if not problems:

@@ -94,7 +94,7 @@ def start(
         if not all(p.endswith(_GONE) for p in problems):
             raise UserError(f"{folder} holds another run, or one that was changed", "name another --out, or empty it")
         (folder / MANIFEST).unlink()
-    elif (folder / PROVENANCE).exists() and _hash_in(folder / PROVENANCE) not in (digest, None):
+    elif _files(folder) and (folder / PROVENANCE).exists() and _hash_in(folder / PROVENANCE) not in (digest, None):
         raise UserError(f"{folder} holds another run, which was stopped", "name another --out, or empty it")
     elif out is not None and folder.is_dir() and any(folder.iterdir()) and not (folder / PROVENANCE).exists():
         raise UserError(f"{folder} is not empty", "name another --out")

@@ -56,8 +56,8 @@ def test_chosen_examples_differ_in_their_labels_and_stay_the_same() -> None:
     [
         ("{", "line 1"),
         ('{"text": "a"}', "line 1"),
-        ('{"text": "雨停了", "answer": {"evidence": [{"label": "high", "quote": "雪"}], "explanation": "x", "labels": ["high"]}}',
-         "verbatim"),
+        ('{"text": "雨停了", "answer": {"evidence": [{"label": "high", "quote": "雪"}], "explanation": "x", '
+         '"labels": ["high"]}}', "verbatim"),
         ('{"text": "雨停了", "answer": {"evidence": [], "explanation": "x", "labels": ["sure"]}}', "unknown label"),
     ],
 )  # fmt: skip

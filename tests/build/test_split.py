@@ -12,7 +12,38 @@ from mentalglm.build.recipe import SplitPart
 from mentalglm.build.split import divide
 from mentalglm.text import content_key
 
-WORDS = "山 水 云 天 车 站 雨 伞 书 灯 茶 桥 河 门 窗 风 雪 路 灯 船 信 鸟 花 树 石 火 月 星 海 沙".split()
+WORDS = [
+    "山",
+    "水",
+    "云",
+    "天",
+    "车",
+    "站",
+    "雨",
+    "伞",
+    "书",
+    "灯",
+    "茶",
+    "桥",
+    "河",
+    "门",
+    "窗",
+    "风",
+    "雪",
+    "路",
+    "灯",
+    "船",
+    "信",
+    "鸟",
+    "花",
+    "树",
+    "石",
+    "火",
+    "月",
+    "星",
+    "海",
+    "沙",
+]
 
 
 def text(seed: int, length: int = 24) -> str:
@@ -26,7 +57,7 @@ def item(
     key = content_key(words)
     return Item(
         f"{key}-suicide_risk", key, "suicide_risk", words, (label,), source, sources=(f"{source}-{n}",),
-        parts=((source, part),), group=group,
+        parts=((source, part),), groups=(f"{source}:{group}",) if group else (),
     )  # fmt: skip
 
 
@@ -74,7 +105,7 @@ def test_posts_that_belong_together_stay_together() -> None:
     divided = divide(items, SplitPart())
     splits = defaultdict(set)
     for i in divided.items:
-        splits[i.group].add(i.split)
+        splits[i.groups].add(i.split)
     assert all(len(s) == 1 for s in splits.values())
     assert {"train", "validation", "test"} == {i.split for i in divided.items}
 

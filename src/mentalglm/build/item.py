@@ -34,7 +34,7 @@ class Item:
     parts: tuple[tuple[str, str], ...] = ()  # (source, part)
     explanations: tuple[str, ...] = ()
     summary: dict[str, str] = field(default_factory=dict)
-    group: str = ""
+    groups: tuple[str, ...] = ()  # SOURCE:GROUP, whose posts stand in one split
     split: Split = "train"
     disagrees: str = ""  # how another source's label differs, in words; empty where none does
 

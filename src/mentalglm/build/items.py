@@ -124,8 +124,8 @@ def _item(
         sources=ids,
         parts=tuple(dict.fromkeys((r.source, r.part) for r in rows)),
         explanations=tuple(r.explanation for r in rows if r.explanation),
-        summary=next((r.summary for r in rows if r.summary), {}),
-        group=next((r.group for r in rows if r.group), ""),
+        summary={k: v for r in reversed(rows) for k, v in r.summary.items()},
+        groups=tuple(dict.fromkeys(f"{r.source}:{r.group}" for r in rows if r.group)),
         disagrees=disagrees,
     )
 

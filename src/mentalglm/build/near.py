@@ -5,8 +5,9 @@ Words would not do: Chinese has no blanks between them, and a post of twelve cha
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Sequence
+
+from mentalglm.text.key import letters
 
 PERMUTATIONS = 128
 BANDS, ROWS = 32, 4  # two posts of Jaccard 0.7 meet in a band with probability 0.9998, of 0.5 with 0.87
@@ -14,8 +15,8 @@ BANDS, ROWS = 32, 4  # two posts of Jaccard 0.7 meet in a band with probability 
 
 def grams(text: str) -> frozenset[str]:
     """Character 3-grams of the letters and digits, NFKC and lower case; the raw text where there are none."""
-    letters = "".join(ch for ch in unicodedata.normalize("NFKC", text).lower() if ch.isalnum()) or text
-    return frozenset(letters[i : i + 3] for i in range(max(1, len(letters) - 2)))
+    said = letters(text)
+    return frozenset(said[i : i + 3] for i in range(max(1, len(said) - 2)))
 
 
 def jaccard(a: frozenset[str], b: frozenset[str]) -> float:

@@ -30,10 +30,11 @@ from mentalglm.build.teach import choose
 from mentalglm.build.teach.loop import Given, Lessons, Progress, ask, in_order
 from mentalglm.build.teach.teacher import Teacher
 from mentalglm.errors import MissingError, UserError
-from mentalglm.sources import catalogue, clinical, find, generic
+from mentalglm.sources import catalogue, check, clinical, find, generic
 from mentalglm.sources.labelled import Labelled
 from mentalglm.sources.source import Source
-from mentalglm.tasks.answer import Answer, ask_imhi
+from mentalglm.tasks.answer import Answer, ask_imhi, inert
+from mentalglm.text import mask
 
 Say = Callable[[str], None]
 Row = dict[str, Any]
@@ -79,6 +80,8 @@ def build(
             return run
         stack.enter_context(only_one(run.folder))
         choose.open_journals(teachers, journal or run.folder / runs.JOURNAL, stack)
+        for line in _differing(recipe, sources, folder):
+            say(line)
         read = _read(recipe, sources, folder)
         say(f"{len(read.rows):,} labelled posts read; {len(read.rejected):,} rows cannot be used")
         _build(recipe, run, teachers, read, held, say, progress or Progress())
@@ -94,6 +97,18 @@ def _source(part: SourcePart, folder: Path | None) -> Source:
         return generic.source(part.table)
     assert part.records is not None  # the recipe has been checked
     return clinical.source(part.records, folder)
+
+
+def _differing(recipe: Recipe, sources: Sequence[Source], folder: Path | None) -> list[str]:
+    """What is wrong with the files of sets that we know; the build goes on with what can be read of them."""
+    out: list[str] = []
+    for part, source in zip(recipe.sources, sources, strict=True):
+        wrong = [f for f in check.look(source, folder).findings if f.wrong] if part.key else []
+        out += [f"{source.key} is not the published set: {f}" for f in wrong[:3]]
+        out += (
+            [f"{source.key}: {len(wrong) - 3} more; see `mentalglm data check {source.key}`"] if len(wrong) > 3 else []
+        )
+    return out
 
 
 def _read(recipe: Recipe, sources: Sequence[Source], folder: Path | None) -> Read:
@@ -153,7 +168,11 @@ def _build(
     run.counts.update(counts.as_dict())
     run.counts |= {"across_splits": overlaps, "cut_by_us": divided.cut, "expert_verdicts": verdicts}
     run.counts |= {"tokens": progress.tokens, "cost": round(progress.cost, 6)} if progress.tokens else {}
-    say(f"{counts.total:,} rows kept, {counts.dropped.total():,} dropped, {overlaps} posts in two splits")
+    why = ", ".join(f"{n:,} {reason}" for reason, n in counts.dropped.most_common(5))
+    gone = f"{counts.dropped.total():,} dropped" + (f" ({why})" if why else "")
+    say(f"{counts.total:,} rows kept, {gone}, {overlaps} posts in two splits")
+    if verdicts["held"] or verdicts["stale"] or verdicts["without_row"]:
+        say("verdicts: " + ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in verdicts.items()))
 
 
 def _wanted(task: str, recipe: Recipe) -> bool:
@@ -182,9 +201,16 @@ def _teach(
 def _published(item: Item, row: Labelled, judge: Callable[[Item, Taught], quality.Verdict]) -> Given:
     """An English instruction in IMHI's own grammar: the post (masked, role tokens inert) and the question as published,
     the answer as published; the checks are those that apply."""
-    reply = row.answer or ""
+    reply = inert(mask(row.answer or "")[0])
     answer = Answer((), row.explanation or reply, item.labels)
-    taught = Taught("imhi", "given", "ok", answer, raw=reply, meta={"question": ask_imhi(item.text, row.question or ""), "answer": reply})
+    taught = Taught(
+        "imhi",
+        "given",
+        "ok",
+        answer,
+        raw=reply,
+        meta={"question": ask_imhi(item.text, row.question or ""), "answer": reply},
+    )
     return Given(taught, judge(item, taught))
 
 
@@ -276,7 +302,19 @@ def _report(recipe: Recipe, folder: Path, divided: Divided, lessons: Lessons, ke
         recipe.quality,
         asked=asked,
         refused=[r for r in refused if every[r.id].taught.status != "refused"],
+        hidden=_hidden(divided.items, every),
     )
+
+
+def _hidden(items: Sequence[Item], every: dict[str, Given]) -> dict[str, tuple[int, int]]:
+    """By task: rows that a teacher labelled without being told, and how many of these as the gold."""
+    asked: Counter[str] = Counter()
+    agreed: Counter[str] = Counter()
+    for item, given in in_order(items, every):
+        if given.hidden is not None:
+            asked[item.task] += 1
+            agreed[item.task] += given.hidden == item.labels
+    return {task: (n, agreed[task]) for task, n in asked.items()}
 
 
 def _json(path: Path, value: object) -> None:

@@ -113,7 +113,7 @@ def read_verdicts(path: Path) -> dict[tuple[str, str], Verdict]:
         lines = path.read_text(encoding="utf-8-sig").split("\n")  # a text may hold U+2028, which ends no line of JSON
     except FileNotFoundError:
         raise UserError(
-            f"there are no verdicts at {path}", "name the file that `mentalglm review export` wrote"
+            f"there are no verdicts at {path}", "name the file of experts' verdicts, one JSON a line (docs/dataset.md)"
         ) from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 (byte {error.start})", "convert it to UTF-8") from None

@@ -55,8 +55,7 @@ def group(items: Sequence[Item], threshold: float) -> dict[str, str]:
     families: dict[str, int] = {}
     together = []
     for item in items:
-        if item.group:
-            name = f"{item.sources[0].split('-')[0]}:{item.group}"
+        for name in item.groups:
             together.append((families.setdefault(name, place[item.key]), place[item.key]))
     alike = ((i, j) for i, j, _ in near.pairs([texts[k] for k in keys], threshold))
     roots = near.groups(len(keys), chain(alike, together))

@@ -11,7 +11,9 @@ from mentalglm.models.given import recall_of
 from mentalglm.schema import Post
 
 Record = dict[str, Any]
-_ONLY_MINI = "use --model mini (from Python: mentalglm.load('mini')), or the folder of a model that `mentalglm train` made"
+_ONLY_MINI = (
+    "use --model mini (from Python: mentalglm.load('mini')), or the folder of a model that `mentalglm train` made"
+)
 
 
 @runtime_checkable

@@ -14,6 +14,8 @@ from mentalglm.text import content_key
 def held(sources: Iterable[str], folder: Path | None) -> Iterator[tuple[str, str]]:
     """(content key, text) of every post of `sources` that `folder` has; a set that is not there gives none, since what
     it would have given is listed as missing. Raises MissingError where no set is there."""
+    if folder is not None and not folder.is_dir():
+        raise MissingError(f"there is no folder {folder}", "name the folder that holds the sets with --from FOLDER")
     any_here = False
     for name in sources:
         known = next((s for s in catalogue.SOURCES if s.key == name), None)

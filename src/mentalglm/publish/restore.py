@@ -14,6 +14,7 @@ from mentalglm.errors import UserError
 
 from . import row as rows_
 from .row import STRIPPED, text_hash
+from .strip import apart
 
 MISSING = "missing.jsonl"  # the stripped rows whose post was not found, with `reason`
 
@@ -43,6 +44,7 @@ def restore(
     """
     folder = Path(folder)
     facts = meta.read(folder)
+    apart(folder, out)
     paths = {f"{split}.jsonl": folder / f"{split}.jsonl" for split in SPLITS}
     _check(folder, paths)
     pairs: Iterable[tuple[str, str]] = posts.items() if isinstance(posts, Mapping) else posts  # pyright: ignore

@@ -17,6 +17,13 @@ from .row import STRIPPED
 DROPPED = ("id", "key", "task", "split", "reason", "teacher", "mode", "source_ids", "sources")
 
 
+def apart(folder: Path, out: str | Path) -> None:
+    """Raises UserError where `out` is `folder`, in it or around it: writing there would take away what is read."""
+    a, b = folder.resolve(), Path(out).resolve()
+    if a == b or a in b.parents or b in a.parents:
+        raise UserError(f"--out {out} is the dataset itself, in it or around it", "name another --out")
+
+
 def strip(folder: str | Path, out: str | Path, overwrite: bool = False) -> Counts:
     """Writes the variant of the dataset in `folder` to `out`, with its own cards, `croissant.json` and manifest.
 
@@ -26,11 +33,14 @@ def strip(folder: str | Path, out: str | Path, overwrite: bool = False) -> Count
     """
     folder = Path(folder)
     facts = meta.read(folder)
+    apart(folder, out)
     sources = {f"{split}.jsonl": folder / f"{split}.jsonl" for split in SPLITS}
     inputs = sources | {name: folder / name for name in ("dropped.jsonl", meta.META)}
     for path in inputs.values():
         if not path.is_file():
             raise UserError(f"{folder} has no {path.name}", "name a dataset that `mentalglm build` wrote")
+    if (folder / runs.MANIFEST).is_file() and (changed := runs.verify(folder)):
+        raise UserError(f"{folder} is not as its manifest says: {changed[0]}", "build it again")
     counts = Counts()
     with runs.start("publish", {"variant": "stripped"}, inputs, out=out, overwrite=overwrite) as run:
         if run.done:

@@ -80,7 +80,10 @@ def _row(source: Source, place: Place, number: int, item: lines.Item, raw: dict[
     said = answered(source.task, output)
     known = raw.get(content_key(clean.tidy(text)))
     if known is None and said is None:
-        raise Unusable("unknown_label", f"no label can be read from {output[:40]!r}, and the raw data do not have it")
+        raise Unusable(
+            "unknown_label",
+            f"no label can be read from the output ({len(output)} characters), and the raw data do not have it",
+        )
     extra: dict[str, str] = {}
     part: Part = ""
     labels = said

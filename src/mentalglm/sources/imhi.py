@@ -75,7 +75,7 @@ def _rows(place: Place, completion: bool) -> Iterator[lines.Cells]:
         right = len(kept) == 2
     if not right:
         raise UserError(
-            f"{place.path}, line {first.line}: the header is {', '.join(names)[:80]!r}, not 'query, gpt-3.5-turbo'",
+            f"{place.path}, line {first.line}: the header is {lines.shown_cells(names, ', ')!r}, not 'query, gpt-3.5-turbo'",
             "is this the published file?",
         )
     for row in rows:
@@ -101,7 +101,9 @@ def _fields(name: str, query: str, response: Any, completion: bool = False) -> t
     head, _, reasons = response.partition("Reasoning:")
     label = label_of(name, head, completion)
     if label is None:
-        raise Unusable("unknown_label", f"the label sentence is {head.strip()[:80]!r}")
+        raise Unusable(
+            "unknown_label", f"no label can be read from the first sentence ({len(head.strip())} characters)"
+        )
     return {
         "text": match["post"],
         "labels": (label,),

@@ -7,7 +7,7 @@ UserError with its name.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -161,7 +161,12 @@ def header(rows: Iterator[Cells], path: Path, *expected: str) -> Iterator[Cells]
     names = [cell.strip().strip('"').lstrip("\ufeff") for cell in first.cells]
     if names != list(expected):
         raise UserError(
-            f"{path}, line {first.line}: the header is {' | '.join(names)[:80]!r}, not {' | '.join(expected)!r}",
+            f"{path}, line {first.line}: the header is {shown_cells(names, ' | ')!r}, not {' | '.join(expected)!r}",
             "is this the published file? Another table is read with a mapping in the recipe",
         )
     return rows
+
+
+def shown_cells(cells: Sequence[str], comma: str) -> str:
+    """Cells for a message: short ones as they are, of a long one, which may be a post, its length alone."""
+    return comma.join(c if len(c) <= 13 else f"({len(c)} characters)" for c in cells)[:80]

@@ -7,6 +7,7 @@ verdict that already stands. A quote is looked up in the post; one that is not t
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -19,11 +20,17 @@ SUBJECTS = ("self", "other", "unclear", "none")
 EXPRESSION_OF_LEVEL = ("none", *["pain"] * 3, *["wish"] * 2, *["plan"] * 3, *["imminent"] * 2)
 PARENTS = ("event", "belief", "consequence", "disputation")  # of the pathway; each may have a sentence in `summary`
 
-# Characters with which a post could speak as a role of a chat, and what stands for them: one for one, so that offsets
-# hold. `<|user|>`, `[gMASK]`, `<sop>`, `</s>`, `<<SYS>>` and the like are no tokens any more.
+# With these a post could speak as a role of a chat, in any template: `<|user|>`, `<｜User｜>`, `[gMASK]`, `<sop>`, `</s>`,
+# `<<SYS>>`, `<start_of_turn>`, `[TOOL_CALLS]` and the like. The opening bracket is exchanged for its wide form, one
+# character for one, so that offsets hold.
 _INERT = str.maketrans({"<": "＜", "[": "［"})
-_MARKS = ("<|", "[gMASK]", "[sMASK]", "[MASK]", "[INST]", "[/INST]", "<sop>", "<eop>", "<s>", "</s>", "<<SYS>>", "<bos>",
-          "<eos>", "<pad>", "<unk>", "<start_of_turn>", "<end_of_turn>", "<think>", "</think>")  # fmt: skip
+_NAMES = (
+    r"\s*[|｜]|/?\s*(?:s|sop|eop|bos|eos|pad|unk|think|im_start|im_end|start_of_turn|end_of_turn|tool_calls?|tool_response|"
+    r"observation|system|user|assistant)\s*>|<\s*/?SYS\s*>"
+)
+_ROLE = re.compile(
+    rf"<(?={_NAMES})|(?<=<)<(?=/?SYS>)|\[(?=/?(?:[gs]?MASK|INST|TOOL_CALLS|AVAILABLE_TOOLS|TOOL_RESULTS)\])", re.I
+)
 
 
 class Quote(NamedTuple):
@@ -54,18 +61,7 @@ class Unparsed(ValueError):
 
 def inert(text: str) -> str:
     """`text`, of the same length, without anything that a chat template could take for a role token (contract 7)."""
-    lower = text.lower()
-    if not any(mark.lower() in lower for mark in _MARKS):
-        return text
-    out = list(text)
-    for mark in _MARKS:
-        at = lower.find(mark.lower())
-        while at >= 0:
-            out[at] = out[at].translate(_INERT)
-            if mark == "<<SYS>>":
-                out[at + 1] = out[at + 1].translate(_INERT)
-            at = lower.find(mark.lower(), at + 1)
-    return "".join(out)
+    return _ROLE.sub(lambda m: m[0].translate(_INERT), text)
 
 
 def instruction(task: Task, lang: Lang = "zh") -> str:

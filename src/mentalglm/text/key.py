@@ -15,9 +15,13 @@ def content_key(text: str) -> str:
     If nothing is left (emoji, punctuation), the hash is that of the raw text. Lone surrogates never matter to the
     former, and are hashed as their three-byte form in the latter.
     """
-    letters = "".join(ch for ch in _nfkc(text).lower() if ch.isalnum())
-    raw = letters if letters else text
+    raw = letters(text)
     return hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def letters(text: str) -> str:
+    """The letters and digits of `text`, NFKC and lower case; the raw text where there are none."""
+    return "".join(ch for ch in _nfkc(text).lower() if ch.isalnum()) or text
 
 
 def _nfkc(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ def summary(
     *,
     slow: bool = True,
     refused: Sequence[Row] = (),
+    hidden: dict[str, tuple[int, int]] | None = None,
 ) -> dict[str, Any]:
     """Counts and rates over rows that carry their findings.
 
@@ -47,7 +48,7 @@ def summary(
         "kept_by": _kept_by(kept, dropped),
         "reasons": _reasons(kept, dropped),
         "quotes": {"kept": quote_rates(kept, settings), "all": quote_rates(rows, settings)},
-        "label_hidden": _hidden(rows),
+        "label_hidden": _agreement(hidden or {}),
         "refusals": refusal_table([*rows, *refused]),
         "across": _across(kept, settings),
         "settings": settings.model_dump(),
@@ -70,16 +71,18 @@ def write(
     *,
     asked: dict[str, Any] | None = None,
     refused: Sequence[Row] = (),
+    hidden: dict[str, tuple[int, int]] | None = None,
     with_text: bool = False,
     draw: bool = True,
 ) -> dict[str, Any]:
     """Writes `quality.json`, `quality.md` and, where matplotlib is installed, `quality.png` into `folder`, and gives the
     summary; `plots` in it says what was drawn, or why not. asked: by teacher how many answers it gave and, by reason,
     how many did not pass: most of these have been asked anew. refused: refusals of rows that another teacher then
-    answered. OSError where the folder cannot be written."""
+    answered. hidden: by task how many rows a teacher labelled without being told, and how many of these as the gold.
+    OSError where the folder cannot be written."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    found = summary(kept, dropped, settings, refused=refused) | {"asked": asked or {}}
+    found = summary(kept, dropped, settings, refused=refused, hidden=hidden) | {"asked": asked or {}}
     found["plots"] = plots.draw(found, folder / "quality.png") if draw else "not drawn"
     text = json.dumps(found, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
     (folder / "quality.json").write_text(text, encoding="utf-8")
@@ -265,16 +268,10 @@ def _kept_by(kept: Sequence[Row], dropped: Sequence[Row]) -> dict[str, dict[str,
     return out
 
 
-def _hidden(rows: Iterable[Row]) -> dict[str, Any]:
-    """Agreement with the gold of teachers that were not told it, by task, with its interval."""
-    n: dict[str, list[int]] = {}
-    for row in rows:
-        if row.taught.mode == "hidden" and row.taught.answer is not None:
-            cell = n.setdefault(row.item.task, [0, 0])
-            cell[0] += 1
-            cell[1] += not any(f.reason == "label_differs" for f in row.findings)
+def _agreement(hidden: dict[str, tuple[int, int]]) -> dict[str, Any]:
+    """Agreement with the gold of a teacher that was not told it, by task, with its interval."""
     out: dict[str, Any] = {}
-    for task, (asked, agreed) in sorted(n.items()):
+    for task, (asked, agreed) in sorted(hidden.items()):
         low, high = wilson(agreed, asked)
         out[task] = {"rows": asked, "agreed": agreed, "share": round(agreed / asked, 4), "low": low, "high": high}
     return out

@@ -61,8 +61,9 @@ class Wire:
 
     async def __aenter__(self) -> Wire:
         connector = self._aiohttp.TCPConnector(limit=self.settings.concurrency + 4)
-        # trust_env: proxies as the environment names them
-        self._session = self._aiohttp.ClientSession(connector=connector, headers=self._headers, trust_env=True)
+        # Proxies as the environment names them, but never on the way to this machine: nothing is to leave it.
+        outside = not self.settings.local
+        self._session = self._aiohttp.ClientSession(connector=connector, headers=self._headers, trust_env=outside)
         return self
 
     async def __aexit__(self, *_: object) -> None:
