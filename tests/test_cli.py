@@ -76,7 +76,6 @@ def test_standard_input() -> None:
         (["analyze", "早安", "--model", "nano"], "--model mini"),
         (["analyze", "早安", "--model", "api:some"], "no remote models"),
         (["analyze", "早安", "--model", "cascade:mini+nano"], "no cascades"),
-        (["analyze", "早安", "--model", "./somewhere"], "no model from a folder"),
         (["analyze", "早安", "--base-url", "http://localhost"], "--base-url"),
         (["analyze", "早安", "--prevalence", "7"], "--prevalence 7"),
         (["analyze", "早安", "--operating-point", "recall=1.5"], "recall=0.95"),
@@ -437,3 +436,9 @@ def test_the_command_line_loads_no_more_than_it_needs() -> None:
     words = [command()[0], "-c", code]
     done = subprocess.run(words, env=environment(), cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_model_folder_that_is_not_there_is_named() -> None:
+    done = run("analyze", "早安", "--model", "./somewhere", cwd=ROOT)
+    assert done.code == 3
+    assert "there is no folder ./somewhere" in done.line

@@ -17,7 +17,7 @@ from .fakes import FakeModel
 
 
 @pytest.mark.parametrize(
-    "spec", ["nano", "9b-chat", "api:some", "cascade:mini+nano", "./folder", "some/model", "min", ""]
+    "spec", ["nano", "9b-chat", "api:some", "cascade:mini+nano", "./folder", "min", ""]
 )
 def test_this_version_has_only_mini_and_says_so(spec: str) -> None:
     with pytest.raises(UserError, match="mini"):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from mentalglm.errors import UserError
+from mentalglm.errors import MissingError, UserError
 from mentalglm.models.given import recall_of
 from mentalglm.schema import Post
 
@@ -78,6 +78,8 @@ def check(
         recall_of(operating_point)
     if spec != "mini" and not is_place(spec):
         raise UserError(_unknown(spec), _ONLY_MINI)
+    if spec.startswith((".", "/", "~")) and not Path(spec).is_dir():
+        raise MissingError(f"there is no folder {spec}", "name one that `mentalglm train` wrote, or use --model mini")
     if spec != "mini" and (prevalence is not None or operating_point is not None):
         raise UserError("--prevalence and --operating-point are of mini's calibrated probabilities", "leave them out")
     if base_url is not None:
@@ -86,7 +88,7 @@ def check(
 
 def is_place(spec: str) -> bool:
     """Whether `spec` names a folder or a hub id, not a model of the series."""
-    return not spec.startswith(("api:", "cascade:")) and ("/" in spec or spec.startswith(".") or Path(spec).is_dir())
+    return spec != "" and not spec.startswith(("api:", "cascade:")) and ("/" in spec or spec.startswith(".") or Path(spec).is_dir())
 
 
 def _unknown(spec: str) -> str:
