@@ -16,9 +16,7 @@ from .command import environment
 from .fakes import FakeModel
 
 
-@pytest.mark.parametrize(
-    "spec", ["nano", "9b-chat", "api:some", "cascade:mini+nano", "./folder", "min", ""]
-)
+@pytest.mark.parametrize("spec", ["nano", "9b-chat", "api:some", "cascade:mini+nano", "./folder", "min", ""])
 def test_this_version_has_only_mini_and_says_so(spec: str) -> None:
     with pytest.raises(UserError, match="mini"):
         mentalglm.load(spec)

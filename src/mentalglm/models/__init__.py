@@ -88,7 +88,9 @@ def check(
 
 def is_place(spec: str) -> bool:
     """Whether `spec` names a folder or a hub id, not a model of the series."""
-    return spec != "" and not spec.startswith(("api:", "cascade:")) and ("/" in spec or spec.startswith(".") or Path(spec).is_dir())
+    if not spec or spec.startswith(("api:", "cascade:")):
+        return False
+    return "/" in spec or spec.startswith(".") or Path(spec).is_dir()
 
 
 def _unknown(spec: str) -> str:
