@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from mentalglm import recipe_file
 from mentalglm.build.quality.verdict import Settings as Quality
 from mentalglm.build.teach.settings import PACE, Prices, RemoteSettings
-from mentalglm.errors import UserError
 from mentalglm.sources.catalogue import SOURCES
 from mentalglm.sources.clinical import Records
 from mentalglm.sources.generic import Mapping
@@ -157,22 +156,12 @@ def _distinct(names: list[str]) -> list[str]:
 
 def read(path: Path) -> Recipe:
     """Raises UserError that lists everything wrong with the recipe."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError):
-        raise UserError(f"no recipe at {path}", "name a file such as recipes/c_imhi.toml") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not TOML: {error}", "mend that line") from None
-    try:
-        return Recipe.model_validate(data)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {_said(e)}" for e in error.errors())
-        raise UserError(f"{path}: {wrong}", "mend these keys") from None
+    return recipe_file.read(path, Recipe, "recipes/c_imhi.toml", _said)
 
 
 def _said(error: Any) -> str:
     if error["type"] != "extra_forbidden":
-        return error["msg"].removeprefix("Value error, ")
+        return recipe_file.message(error)
     table = next((str(x) for x in reversed(error["loc"][:-1]) if isinstance(x, str)), "")
     known = _TABLES[table].model_fields if table in _TABLES else {}
     close = difflib.get_close_matches(str(error["loc"][-1]), known, 1, 0.7)

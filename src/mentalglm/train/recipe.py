@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from mentalglm import recipe_file
 from mentalglm.errors import UserError
 
 SETS = ("sos_hl_1k", "sos_4k", "socialcd_3k", "psysuicide", "ordinary_weibo", "invented")
@@ -63,17 +63,7 @@ class Recipe(_Strict):
 
 def read(path: Path) -> Recipe:
     """Raises UserError that lists everything wrong with the recipe."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"no recipe at {path}", "name a file such as recipes/mini.toml") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not TOML: {error}", "mend that line") from None
-    try:
-        recipe = Recipe.model_validate(data)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise UserError(f"{path}: {wrong}", "mend these keys") from None
+    recipe = recipe_file.read(path, Recipe, "recipes/mini.toml")
     if recipe.encoder.trained > len(recipe.encoder.layers):
         raise UserError(f"{path}: encoder.trained is more than its layers", "give at most the number of layers")
     return recipe

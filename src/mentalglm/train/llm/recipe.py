@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mentalglm.errors import UserError
+from mentalglm import recipe_file
 
 IMHI_SETS = ("DR", "CLP", "dreaddit", "SWMH", "T-SID", "SAD", "CAMS", "loneliness", "MultiWD", "Irf")
 Tune = Literal["full", "lora", "qlora"]
@@ -182,18 +181,4 @@ def _conflicts(r: Recipe) -> list[str]:
 
 def read(path: Path) -> Recipe:
     """Raises UserError that lists everything wrong with the recipe."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"no recipe at {path}", "name a file such as recipes/tiny.toml") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not TOML: {error}", "mend that line") from None
-    try:
-        return Recipe.model_validate(data)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {_said(e['msg'])}" for e in error.errors())
-        raise UserError(f"{path}: {wrong}", "mend these keys") from None
-
-
-def _said(message: str) -> str:
-    return message.removeprefix("Value error, ")
+    return recipe_file.read(path, Recipe, "recipes/tiny.toml")
