@@ -168,7 +168,7 @@ def dataset(lang: str) -> str:
             f"with the post, {teachers['offline']:,} by the offline teacher. {d['quotes_bad']} of {d['quotes']:,} quotes and "
             f"{d['evidence_wrong']} of {d['evidence']:,} evidence spans are not in their post; {d['skeleton_share']:.1%} of "
             f"the explanations share a skeleton; {d['overlaps_before']} overlaps between sets and parts before, "
-            f"{d['overlaps_after']} between splits after. {minutes:.1f} minutes on {d['cores']} cores busy with other work "
+            f"{d['overlaps_after']} between splits after. {minutes:.1f} minutes on {d['cores']} cores "
             f"(load {d['load_at_start']}), {cpu:.1f} minutes of processor time, {d['peak_mb']} MB "
             "(`benchmarks/dataset.py`). The explanations are *not rated* by people.\n"
         )
@@ -178,7 +178,7 @@ def dataset(lang: str) -> str:
         f"其中 {teachers['existing']:,} 行用随帖发布的说明，{teachers['offline']:,} 行由离线教师撰写。{d['quotes']:,} 处引文中 "
         f"{d['quotes_bad']} 处、{d['evidence']:,} 处证据中 {d['evidence_wrong']} 处不见于原帖；{d['skeleton_share']:.1%} 的说明与别的行"
         f"共用骨架；各数据集与各部分之间原有重叠 {d['overlaps_before']} 处，构建后各部分之间 {d['overlaps_after']} 处。"
-        f"{d['cores']} 核（同时有其他任务，负载 {d['load_at_start']}）用时 {minutes:.1f} 分钟，处理器时间 {cpu:.1f} 分钟，"
+        f"{d['cores']} 核（开始时负载 {d['load_at_start']}）用时 {minutes:.1f} 分钟，处理器时间 {cpu:.1f} 分钟，"
         f"内存 {d['peak_mb']} MB（`benchmarks/dataset.py`）。说明*未经人工评分*。\n"
     )
 

@@ -10,10 +10,8 @@ from mentalglm.build.item import Item
 from mentalglm.build.recipe import LabelPart
 from mentalglm.sources.labelled import Labelled, Sentence
 from mentalglm.tasks import NAMES, load
-from mentalglm.tasks.answer import with_parents
+from mentalglm.tasks.answer import FIRST_HIGH, with_parents
 from mentalglm.text import content_key, mask
-
-FIRST_HIGH = 6  # levels from here on are high risk by the annotators' own rule (SOS-4K)
 
 
 class Dropped(NamedTuple):

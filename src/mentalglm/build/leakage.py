@@ -12,6 +12,7 @@ from mentalglm.build import near
 from mentalglm.build.item import Item
 from mentalglm.build.items import masked
 from mentalglm.sources.labelled import Labelled
+from mentalglm.tasks.answer import FIRST_HIGH
 from mentalglm.text import content_key
 
 
@@ -34,7 +35,7 @@ def of_rows(rows: Iterable[Labelled]) -> list[Member]:
         if r.level is not None:
             answers.append(("level", str(r.level)))
             if r.labels is None and r.task == "suicide_risk":
-                answers.append((r.task, "high" if r.level >= 6 else "low"))
+                answers.append((r.task, "high" if r.level >= FIRST_HIGH else "low"))
         out.append(Member(f"{r.source}:{r.part or 'all'}", content_key(text), text, tuple(answers)))
     return out
 

@@ -15,10 +15,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mentalglm.build.items import FIRST_HIGH
 from mentalglm.errors import UserError
 from mentalglm.tasks import NAMES, load
-from mentalglm.tasks.answer import with_parents
+from mentalglm.tasks.answer import FIRST_HIGH, with_parents
 
 FORMAT = "mentalglm-review/1"
 

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from ..schema import EXPRESSIONS, SUBJECTS
 from .task import Lang, Task
 
 FURTHER = ("level", "expression", "subject", "past_attempt")  # of suicide_risk alone
-EXPRESSIONS = ("none", "pain", "wish", "plan", "imminent")
-SUBJECTS = ("self", "other", "unclear", "none")
+FIRST_HIGH = 6  # levels from here on are high risk by the annotators' own rule (SOS-4K)
 EXPRESSION_OF_LEVEL = ("none", *["pain"] * 3, *["wish"] * 2, *["plan"] * 3, *["imminent"] * 2)
 PARENTS = ("event", "belief", "consequence", "disputation")  # of the pathway; each may have a sentence in `summary`
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mentalglm.errors import MissingError
+from mentalglm.schema import SUBJECTS
 from mentalglm.text import clean, content_key
 from mentalglm.text.attempt import ATTEMPT_HINT
 
@@ -39,7 +40,6 @@ BELIEF_OF = {
     "other_blame": "belief.blame",
 }
 WARM = "contrast"  # the set that the warm start learns from; it has no fold
-SUBJECTS = ("self", "other", "unclear", "none")
 PSY = (
     "自杀未遂", "自杀准备行为", "自杀计划", "主动自杀意图", "被动自杀意图", "用户攻击行为", "他人攻击行为", "自伤行为",
     "自伤意图", "关于自杀的探索", "与自杀/自伤/攻击行为无关",

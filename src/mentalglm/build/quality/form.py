@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from mentalglm.build.item import Item, Taught
-from mentalglm.tasks.answer import EXPRESSION_OF_LEVEL, with_parents
+from mentalglm.tasks.answer import EXPRESSION_OF_LEVEL, FIRST_HIGH, with_parents
 
 from .verdict import Finding, Settings, find, names_of, task_of
 
-HIGH_FROM = 6  # the level from which a post is high
 _NO_EVIDENCE = ("low",)
 
 
@@ -72,7 +71,7 @@ def consistent(item: Item, taught: Taught, settings: Settings) -> list[Finding]:
     level, expression = answer.further.get("level"), answer.further.get("expression")
     high = "high" in answer.labels
     wrong: list[str] = []
-    if level is not None and (level >= HIGH_FROM) != high:
+    if level is not None and (level >= FIRST_HIGH) != high:
         if item.level == level and set(item.labels) == set(answer.labels):
             return find(settings, "gold_conflict", f"level {level}, {names_of(answer.labels)}")
         wrong.append(f"level {level}, {names_of(answer.labels)}")

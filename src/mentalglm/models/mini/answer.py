@@ -12,6 +12,7 @@ import numpy as np
 from mentalglm import evidence
 from mentalglm.schema import Evidence
 from mentalglm.tasks import Task
+from mentalglm.tasks.answer import EXPRESSION_OF_LEVEL
 from mentalglm.text import PLACEHOLDER, Cleaned, sentences, to_original
 
 from .decide import (
@@ -19,7 +20,6 @@ from .decide import (
     ATTEMPT,
     COLUMNS,
     DISTORTION,
-    EXPRESSION_OF_LEVEL,
     LEVEL,
     RISK,
     SUBJECT,

@@ -9,9 +9,8 @@ import numpy as np
 
 from mentalglm.errors import UserError
 from mentalglm.models.given import point_of
+from mentalglm.schema import SUBJECTS
 
-EXPRESSION_OF_LEVEL = ("none", *["pain"] * 3, *["wish"] * 2, *["plan"] * 3, *["imminent"] * 2)
-SUBJECTS = ("self", "other", "unclear", "none")
 RISK, LEVEL, SUBJECT, ATTEMPT, ANY, DISTORTION = 0, slice(1, 11), slice(11, 15), 15, 16, slice(17, 29)
 COLUMNS, CHILDREN = 29, 19
 
